@@ -1,0 +1,350 @@
+-- One row per customer: what they bought, returned, read and asked, as of the as-of date.
+--
+-- Every customer has a row, with zeros where nothing happened. Spend is net_home_amount of
+-- completed orders (returns taken off), so it adds up to profiles.orders to the cent; orders in a
+-- currency without a rate are counted in orders_without_rate_count and are in no amount. Orders,
+-- gaps and averages count purchases only, not receipts that just take goods back. "12m" is the
+-- twelve months up to and including the as-of date.
+
+with
+
+clock as (
+    select
+        as_of_on,
+        (as_of_on - interval 12 month)::date as year_start_on,
+        time_zone,
+        home_currency,
+    from sources.run_clock
+),
+
+customers as (
+    select
+        profiles.customer_id,
+        profiles.is_prospect,
+        profiles.first_seen_on,
+    from profiles.golden_profiles as profiles
+),
+
+identity_map as (
+    select
+        links.source as record_source,
+        links.record_id,
+        links.customer_id,
+    from identity.identity_map as links
+),
+
+orders as (
+    select
+        orders.customer_id,
+        coalesce(orders.channel, 'unknown') as channel,
+        orders.net_home_amount,
+        orders.return_home_amount,
+        orders.is_purchase,
+        orders.has_exchange_rate,
+        orders.ordered_on,
+        orders.ordered_on > clock.year_start_on as is_in_12m,
+    from profiles.orders as orders
+    cross join clock
+    where
+        orders.customer_id is not null
+        and orders.status != 'cancelled'
+        and orders.ordered_on <= clock.as_of_on
+),
+
+order_measures as (
+    select
+        orders.customer_id,
+        count(*) filter (where orders.is_purchase) as order_count,
+        count(*) filter (where orders.is_purchase and orders.is_in_12m) as order_12m_count,
+        count(*) filter (where orders.return_home_amount < 0) as return_count,
+        count(*) filter (where not orders.has_exchange_rate) as orders_without_rate_count,
+        sum(orders.net_home_amount - orders.return_home_amount) as gross_spend_amount,
+        sum(orders.return_home_amount) as return_amount,
+        sum(orders.net_home_amount) as net_spend_amount,
+        sum(orders.net_home_amount) filter (where orders.is_in_12m) as net_spend_12m_amount,
+        sum(orders.net_home_amount - orders.return_home_amount) filter (
+            where orders.is_purchase
+        ) as purchase_amount,
+        count(*) filter (where orders.is_purchase and orders.has_exchange_rate)
+            as priced_order_count,
+        min(orders.ordered_on) filter (where orders.is_purchase) as first_order_on,
+        max(orders.ordered_on) filter (where orders.is_purchase) as last_order_on,
+    from orders
+    group by orders.customer_id
+),
+
+-- two orders on one day are one visit: a gap is between different days
+order_days as (
+    select
+        orders.customer_id,
+        orders.ordered_on,
+    from orders
+    where orders.is_purchase
+    group by all
+),
+
+gaps as (
+    select
+        order_days.customer_id,
+        date_diff(
+            'day',
+            lag(order_days.ordered_on) over (
+                partition by order_days.customer_id
+                order by order_days.ordered_on
+            ),
+            order_days.ordered_on
+        ) as gap_days,
+    from order_days
+),
+
+gap_measures as (
+    select
+        gaps.customer_id,
+        count(*) as order_day_count,
+        (sum(gaps.gap_days)::decimal(18, 4) / nullif(count(gaps.gap_days), 0))::decimal(18, 1)
+            as mean_gap_days,
+        median(gaps.gap_days)::decimal(18, 1) as median_gap_days,
+    from gaps
+    group by gaps.customer_id
+),
+
+channel_orders as (
+    select
+        orders.customer_id,
+        orders.channel,
+        count(*) as order_count,
+        sum(orders.net_home_amount) as net_spend_amount,
+    from orders
+    where orders.is_purchase
+    group by all
+),
+
+ranked_channels as (
+    select
+        channel_orders.customer_id,
+        channel_orders.channel,
+        channel_orders.order_count,
+        row_number() over (
+            partition by channel_orders.customer_id
+            order by
+                channel_orders.order_count desc,
+                channel_orders.net_spend_amount desc nulls last,
+                channel_orders.channel asc
+        ) as channel_rank,
+    from channel_orders
+),
+
+channel_measures as (
+    select
+        ranked_channels.customer_id,
+        count(*) as channel_count,
+        max(ranked_channels.channel) filter (where ranked_channels.channel_rank = 1)
+            as favourite_channel,
+        max(ranked_channels.order_count) filter (where ranked_channels.channel_rank = 1)
+            as favourite_channel_order_count,
+        to_json(
+            map_from_entries(
+                list(
+                    (ranked_channels.channel, ranked_channels.order_count)
+                    order by ranked_channels.channel
+                )
+            )
+        )::varchar as orders_per_channel,
+    from ranked_channels
+    group by ranked_channels.customer_id
+),
+
+product_lines as (
+    select
+        order_lines.customer_id,
+        order_lines.category,
+        order_lines.product_id,
+        count(*) filter (where not order_lines.is_return) as line_count,
+        sum(order_lines.line_home_amount) as net_spend_amount,
+        sum(order_lines.margin_home_amount) as margin_amount,
+        sum(order_lines.line_home_amount) filter (
+            where order_lines.margin_home_amount is not null
+        ) as costed_spend_amount,
+    from profiles.order_lines as order_lines
+    cross join clock
+    where
+        order_lines.customer_id is not null
+        and order_lines.status != 'cancelled'
+        and order_lines.ordered_on <= clock.as_of_on
+    group by all
+),
+
+category_lines as (
+    select
+        product_lines.customer_id,
+        product_lines.category,
+        count(product_lines.product_id) filter (where product_lines.line_count > 0)
+            as product_count,
+        sum(product_lines.line_count) as line_count,
+        sum(product_lines.net_spend_amount) as net_spend_amount,
+        sum(product_lines.margin_amount) as margin_amount,
+        sum(product_lines.costed_spend_amount) as costed_spend_amount,
+    from product_lines
+    group by all
+),
+
+ranked_categories as (
+    select
+        category_lines.customer_id,
+        category_lines.category,
+        category_lines.product_count,
+        category_lines.line_count,
+        category_lines.margin_amount,
+        category_lines.costed_spend_amount,
+        row_number() over (
+            partition by category_lines.customer_id
+            order by
+                category_lines.category is null asc,
+                category_lines.line_count desc,
+                category_lines.net_spend_amount desc nulls last,
+                category_lines.category asc
+        ) as category_rank,
+    from category_lines
+),
+
+product_measures as (
+    select
+        ranked_categories.customer_id,
+        count(ranked_categories.category) filter (where ranked_categories.line_count > 0)
+            as category_count,
+        sum(ranked_categories.product_count) as product_count,
+        max(ranked_categories.category) filter (
+            where ranked_categories.category_rank = 1 and ranked_categories.line_count > 0
+        ) as favourite_category,
+        sum(ranked_categories.margin_amount) as margin_amount,
+        sum(ranked_categories.costed_spend_amount) as costed_spend_amount,
+    from ranked_categories
+    group by ranked_categories.customer_id
+),
+
+messages as (
+    select
+        identity_map.customer_id,
+        ((messages.sent_at at time zone 'UTC') at time zone clock.time_zone)::date as sent_on,
+        messages.opened_at,
+        messages.clicked_at,
+        clock.as_of_on,
+        clock.year_start_on,
+    from staging.messages as messages
+    inner join identity_map
+        on
+            messages.record_source = identity_map.record_source
+            and messages.record_id = identity_map.record_id
+    cross join clock
+    where not coalesce(messages.is_control, false)
+),
+
+message_measures as (
+    select
+        messages.customer_id,
+        count(*) filter (where messages.sent_on > messages.year_start_on) as sent_12m_count,
+        count(messages.opened_at) filter (where messages.sent_on > messages.year_start_on)
+            as opened_12m_count,
+        count(messages.clicked_at) filter (where messages.sent_on > messages.year_start_on)
+            as clicked_12m_count,
+        max(messages.sent_on) as last_message_on,
+    from messages
+    where messages.sent_on <= messages.as_of_on
+    group by messages.customer_id
+),
+
+tickets as (
+    select
+        identity_map.customer_id,
+        ((tickets.opened_at at time zone 'UTC') at time zone clock.time_zone)::date as opened_on,
+        ((tickets.closed_at at time zone 'UTC') at time zone clock.time_zone)::date as closed_on,
+        tickets.status,
+        clock.as_of_on,
+        clock.year_start_on,
+    from staging.tickets as tickets
+    inner join identity_map
+        on
+            tickets.record_source = identity_map.record_source
+            and tickets.record_id = identity_map.record_id
+    cross join clock
+),
+
+ticket_measures as (
+    select
+        tickets.customer_id,
+        count(*) filter (where tickets.opened_on > tickets.year_start_on) as ticket_12m_count,
+        count(*) filter (
+            -- the date of closing decides; the status only where no date is given
+            where
+            case
+                when tickets.closed_on is null then tickets.status is distinct from 'closed'
+                else tickets.closed_on > tickets.as_of_on
+            end
+        ) as open_ticket_count,
+        max(tickets.opened_on) as last_ticket_on,
+    from tickets
+    where tickets.opened_on <= tickets.as_of_on
+    group by tickets.customer_id
+)
+
+select
+    customers.customer_id, -- Customer
+    clock.as_of_on, -- Nothing later than this day is counted
+    clock.home_currency as currency, -- Currency of all amounts, ISO 4217
+    channel_measures.favourite_channel, -- Channel with most orders; ties by spend, then by name; null without orders
+    product_measures.favourite_category, -- Category with most bought lines; ties by spend, then by name; null when unknown
+    channel_measures.orders_per_channel, -- Orders per channel as a JSON object, keys sorted
+    coalesce(order_measures.order_count, 0)::integer as order_count, -- Purchases
+    coalesce(order_measures.order_12m_count, 0)::integer as order_12m_count, -- Purchases in the last 12 months
+    coalesce(gap_measures.order_day_count, 0)::integer as order_day_count, -- Different days with a purchase
+    coalesce(order_measures.return_count, 0)::integer as return_count, -- Orders and receipts with something returned
+    coalesce(order_measures.orders_without_rate_count, 0)::integer as orders_without_rate_count, -- Orders left out of all amounts for want of an exchange rate
+    coalesce(order_measures.gross_spend_amount, 0)::decimal(18, 2) as gross_spend_amount, -- Paid for purchases, before returns
+    coalesce(order_measures.return_amount, 0)::decimal(18, 2) as return_amount, -- Given back for returns, zero or negative
+    coalesce(order_measures.net_spend_amount, 0)::decimal(18, 2) as net_spend_amount, -- Paid less returns, over the whole history
+    coalesce(order_measures.net_spend_12m_amount, 0)::decimal(18, 2) as net_spend_12m_amount, -- Paid less returns in the last 12 months, returns on the day they happened
+    product_measures.margin_amount::decimal(18, 2) as margin_amount, -- Margin on lines whose cost is known, before VAT is taken off; null when no cost is known
+    (
+        product_measures.margin_amount::decimal(38, 6)
+        / nullif(product_measures.costed_spend_amount, 0)
+    )::decimal(18, 4) as margin_ratio, -- margin_amount as a share of what was paid for the same lines
+    (
+        order_measures.purchase_amount::decimal(38, 6)
+        / nullif(order_measures.priced_order_count, 0)
+    )::decimal(18, 2) as average_order_amount, -- Paid per purchase, before returns; null without purchases
+    gap_measures.mean_gap_days, -- Mean days between purchase days; null with fewer than two
+    gap_measures.median_gap_days, -- Median days between purchase days; null with fewer than two
+    date_diff('day', order_measures.last_order_on, clock.as_of_on)::integer as recency_days, -- Days since the last purchase; null without one
+    coalesce(product_measures.category_count, 0)::integer as category_count, -- Different categories bought
+    coalesce(product_measures.product_count, 0)::integer as product_count, -- Different products bought
+    coalesce(channel_measures.channel_count, 0)::integer as channel_count, -- Different channels ordered through
+    (
+        channel_measures.favourite_channel_order_count::decimal(18, 6)
+        / nullif(order_measures.order_count, 0)
+    )::decimal(18, 4) as favourite_channel_ratio, -- Share of purchases made through the favourite channel
+    coalesce(message_measures.sent_12m_count, 0)::integer as message_sent_12m_count, -- Messages sent in the last 12 months
+    coalesce(message_measures.opened_12m_count, 0)::integer as message_opened_12m_count, -- Of those, opened
+    coalesce(message_measures.clicked_12m_count, 0)::integer as message_clicked_12m_count, -- Of those, clicked
+    coalesce(ticket_measures.ticket_12m_count, 0)::integer as ticket_12m_count, -- Service tickets opened in the last 12 months
+    coalesce(ticket_measures.open_ticket_count, 0)::integer as open_ticket_count, -- Service tickets open on the as-of date
+    coalesce(order_measures.order_count = 1, false) as is_one_time_buyer, -- Exactly one purchase
+    customers.is_prospect, -- Never bought, and every record says prospect
+    customers.first_seen_on, -- Day the oldest record was created
+    order_measures.first_order_on, -- Day of the first purchase
+    order_measures.last_order_on, -- Day of the last purchase
+    message_measures.last_message_on, -- Day of the last message sent
+    ticket_measures.last_ticket_on, -- Day the last ticket was opened
+from customers
+cross join clock
+left join order_measures
+    on customers.customer_id = order_measures.customer_id
+left join gap_measures
+    on customers.customer_id = gap_measures.customer_id
+left join channel_measures
+    on customers.customer_id = channel_measures.customer_id
+left join product_measures
+    on customers.customer_id = product_measures.customer_id
+left join message_measures
+    on customers.customer_id = message_measures.customer_id
+left join ticket_measures
+    on customers.customer_id = ticket_measures.customer_id
