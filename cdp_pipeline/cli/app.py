@@ -1,0 +1,200 @@
+"""The commands of ``cdp`` and their help."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cdp_pipeline import __version__
+from cdp_pipeline.errors import CdpError
+from cdp_pipeline.settings import Home, find_home
+
+_EXIT_CODES = """
+Exit codes: 0 done; 1 a step, a check or a query failed; 2 wrong use, or no usable home;
+4 another run holds the home; 5 the release was refused and the last one stays.
+"""
+
+app = typer.Typer(
+    name="cdp",
+    help="Customer data platform: exports in, golden profiles and decisions out.\n\n"
+    "Drop files in data/landing, `cdp run`, open data/exports/latest or `cdp sql`. "
+    "A home is a folder with cdp.yml; `--home DIR` or CDP_HOME names it, else the nearest one "
+    f"upwards is used.\n\n{_EXIT_CODES}",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="The home to work in.", envvar="CDP_HOME", show_default=False),
+]
+
+
+class Format(StrEnum):
+    """How query results are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.callback()
+def _common(home: HomeOption = None) -> None:
+    if home is not None:
+        os.environ["CDP_HOME"] = str(home.expanduser().resolve())
+
+
+def _open(home: Path | None) -> Home:
+    if home is not None:
+        os.environ["CDP_HOME"] = str(home.expanduser().resolve())
+    return find_home()
+
+
+@app.command()
+def run(
+    home: HomeOption = None,
+    select: Annotated[
+        str,
+        typer.Option(
+            help="Only these assets, in Dagster's selection syntax: `group:insight`, "
+            "`key:\"insight/rfm_segments\"+`, or a plain `insight.rfm_segments`."
+        ),
+    ] = "",
+    train: Annotated[bool, typer.Option("--train", help="Train the models anew.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Make every table again; the bytes must not change.")
+    ] = False,
+    as_of: Annotated[
+        str, typer.Option(help="Run as of a past day, YYYY-MM-DD; needs --into.", metavar="DAY")
+    ] = "",
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Where a run as of a past day publishes. No ids are committed."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Load what has landed, make every table that changed, and publish a release.
+
+    A run that was killed goes on where it stopped; a run with nothing new publishes nothing.
+    """
+    from cdp_pipeline.cli.running import run_pipeline
+
+    opened = _open(home)
+    if bool(as_of) != (into is not None):
+        raise typer.BadParameter("--as-of and --into go together.")
+    if as_of and into is not None:
+        try:
+            opened = opened.as_of(dt.date.fromisoformat(as_of), into)
+        except ValueError:
+            raise typer.BadParameter(f"--as-of wants a day as YYYY-MM-DD, not {as_of}.") from None
+    code = run_pipeline(opened, select=select, train=train, force=force, as_json=as_json)
+    raise typer.Exit(code)
+
+
+@app.command()
+def dev(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 3000,
+) -> None:
+    """Open Dagster's UI on 127.0.0.1: lineage, runs, checks and figures of this home."""
+    from cdp_pipeline.cli.starting import start_dagster
+
+    start_dagster(_open(home), port)
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Folder of the new home.")]) -> None:
+    """Make a home for your own exports: settings, folders, a first contract to edit."""
+    from cdp_pipeline.cli.starting import make_home
+
+    make_home(folder, Console())
+
+
+@app.command()
+def demo(
+    home: HomeOption = None,
+    people: Annotated[
+        int | None, typer.Option(min=1000, help="How many people to invent.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same company.")] = 1,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that have landed before.")
+    ] = False,
+) -> None:
+    """Write the demo company's exports to data/landing.
+
+    Without `--people` it is the small company of `data/demo`; the truth of who is who goes to
+    data/demo_truth, which the pipeline never reads.
+    """
+    from cdp_pipeline.cli.starting import write_demo
+
+    write_demo(_open(home), people=people, seed=seed, force=force, console=Console(stderr=True))
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str, typer.Argument(help="A query; without one, it is read from standard input.")
+    ] = "",
+    home: HomeOption = None,
+    vault: Annotated[
+        bool, typer.Option("--vault", help="Attach the vault (personal values) as `vault`.")
+    ] = False,
+    form: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+) -> None:
+    """Query the published tables in data/warehouse/cdp.duckdb, read-only.
+
+    `cdp sql "select segment, count(*) from rfm_segments group by all"`
+    """
+    from cdp_pipeline.cli.looking import query_release
+
+    query_release(_open(home), query, with_vault=vault, form=str(form))
+
+
+@app.command()
+def check(home: HomeOption = None) -> None:
+    """Check that contracts and models compile; every error names its file and line."""
+    from cdp_pipeline.cli.looking import check_home
+
+    check_home(_open(home), Console())
+
+
+@app.command()
+def lineage(
+    column: Annotated[
+        str, typer.Argument(help="layer.table.column, or the published table.column.")
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Show what a column is made from, and what is made from it."""
+    from cdp_pipeline.cli.looking import show_lineage
+
+    show_lineage(_open(home), column, Console())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    Console().print(__version__)
+
+
+def main() -> None:
+    """Run the command line; errors are sentences, never tracebacks."""
+    try:
+        app(standalone_mode=True)
+    except CdpError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            "error:", str(error), style="red", markup=False
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,21 @@
+"""Data quality as a table."""
+
+from __future__ import annotations
+
+from cdp_pipeline.defs.tables import PythonStep
+from cdp_pipeline.export.data_quality import check_results, data_quality
+from cdp_pipeline.settings import Home
+from cdp_pipeline.warehouse import Made
+from cdp_pipeline.warehouse.engine import Connection
+
+
+def _logic(connection: Connection, home: Home) -> Made:
+    return Made(data_quality(connection, home))
+
+
+STEP = PythonStep(
+    makes=("export.data_quality",),
+    logic=_logic,
+    code=("cdp_pipeline.export.data_quality",),
+    settings=check_results,
+)

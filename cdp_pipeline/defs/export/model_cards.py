@@ -1,0 +1,18 @@
+"""Model cards as a table."""
+
+from __future__ import annotations
+
+from cdp_pipeline.defs.tables import PythonStep
+from cdp_pipeline.export.model_cards import model_cards
+from cdp_pipeline.settings import Home
+from cdp_pipeline.warehouse import Made
+from cdp_pipeline.warehouse.engine import Connection
+
+
+def _logic(connection: Connection, _: Home) -> Made:
+    return Made(model_cards(connection, ["identity.linkage_model", "prediction.churn_model"]))
+
+
+STEP = PythonStep(
+    makes=("export.model_cards",), logic=_logic, code=("cdp_pipeline.export.model_cards",)
+)

@@ -1,0 +1,239 @@
+"""How a compiled table becomes a Dagster asset.
+
+Belongs here: what all assets share (key, group, owner, column schema, lineage, checks, figures).
+What a table holds is said in its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from cdp_pipeline.defs.resources import HomeResource
+from cdp_pipeline.errors import CdpError
+from cdp_pipeline.settings import Home
+from cdp_pipeline.sqlmodels import Project, Table
+from cdp_pipeline.warehouse import Made, TableVersion, Warehouse
+from cdp_pipeline.warehouse.engine import Connection
+from cdp_pipeline.warehouse.step import python_code
+
+BLOCKING = "rules_that_block"
+WARNING = "rules_that_warn"
+
+
+def _no_settings(_: Home) -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class PythonStep:
+    """A step whose tables are made in Python.
+
+    Attributes
+    ----------
+    makes : tuple of str
+        The tables it makes, ``layer.table``.
+    logic : callable
+        Called with the sealed connection and the home.
+    code : tuple of str
+        Modules whose source decides the result.
+    settings : callable
+        What of the home decides the result.
+    """
+
+    makes: tuple[str, ...]
+    logic: Callable[[Connection, Home], Made]
+    code: tuple[str, ...]
+    settings: Callable[[Home], Mapping[str, Any]] = _no_settings
+
+    def run(self, warehouse: Warehouse) -> list[TableVersion]:
+        """Make the tables."""
+        home = warehouse.home
+        return warehouse.make(
+            self.makes,
+            lambda connection: self.logic(connection, home),
+            code=python_code(*self.code),
+            settings=self.settings(home),
+        )
+
+
+def asset_key(table: str) -> dg.AssetKey:
+    """Return the asset key of ``layer.table``."""
+    return dg.AssetKey(table.split("."))
+
+
+def sql_asset(table: Table, project: Project, root: Path) -> dg.AssetsDefinition:
+    """Return the asset of a SQL model or staging entity."""
+
+    def run(warehouse: Warehouse) -> list[TableVersion]:
+        return warehouse.make(
+            [table.name], lambda _: Made({table.name: table.sql}), code=table.code_hash
+        )
+
+    return steps_asset([table], run, project, root, kinds={"duckdb", "sql"})
+
+
+def python_asset(step: PythonStep, project: Project, root: Path) -> dg.AssetsDefinition:
+    """Return the asset (or assets, where one step makes several tables) of a Python step."""
+    tables = [project.tables[name] for name in step.makes]
+    return steps_asset(tables, step.run, project, root, kinds={"duckdb", "python"})
+
+
+def steps_asset(
+    tables: Sequence[Table],
+    run: Callable[[Warehouse], list[TableVersion]],
+    project: Project,
+    root: Path,
+    *,
+    kinds: set[str],
+    retries: int = 0,
+) -> dg.AssetsDefinition:
+    """Return the assets that one step makes, with what Dagster's pages show of them."""
+    own = {table.name for table in tables}
+
+    @dg.multi_asset(
+        name=tables[0].name.replace(".", "__"),
+        specs=[_spec(table, root, kinds, own) for table in tables],
+        check_specs=[spec for table in tables for spec in _check_specs(table)],
+        retry_policy=dg.RetryPolicy(max_retries=retries, delay=5) if retries else None,
+    )
+    def assets(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        warehouse = home.warehouse(project)
+        before = {t.name: warehouse.store.head(t.name) for t in tables}
+        try:
+            versions = run(warehouse)
+        except CdpError as error:
+            raise dg.Failure(str(error), allow_retries=retries > 0) from None
+        del context
+        for version in versions:
+            yield _result(version, before[version.table])
+
+    return assets
+
+
+def _spec(table: Table, root: Path, kinds: set[str], own: set[str]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        key=asset_key(table.name),
+        deps=[asset_key(read) for read in table.reads if read not in own],
+        description=table.description,
+        group_name=table.layer,
+        owners=[f"team:{table.owner}"],
+        kinds=kinds,
+        tags={"personal": "yes"} if _is_personal(table) else {},
+        metadata={
+            "dagster/column_schema": dg.TableSchema(columns=[_column(c) for c in table.columns]),
+            "dagster/column_lineage": _lineage(table),
+            "dagster/table_name": table.name,
+            "dagster/code_references": dg.CodeReferencesMetadataValue(
+                code_references=[
+                    dg.LocalFileCodeReference(str(file), table.line if len(table.files) < 2 else 1)
+                    for file in (table.files or (table.file,))
+                ]
+            ),
+            "key": ", ".join(table.key),
+            "made by": _shown(table.file, root),
+        },
+    )
+
+
+def _is_personal(table: Table) -> bool:
+    return bool(table.personal - {"pseudonym"})
+
+
+def _shown(file: Path, root: Path) -> str:
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+
+
+def _column(column: Any) -> dg.TableColumn:
+    origin = ", ".join(f"{table}.{name}" for table, name in column.lineage)
+    return dg.TableColumn(
+        name=column.name,
+        type=column.type,
+        # Open-source Dagster does not draw column lineage, so it is said in words too.
+        description=f"{column.doc} (from {origin})" if origin else column.doc,
+        tags={f"personal/{kind}": "" for kind in sorted(column.personal)},
+    )
+
+
+def _lineage(table: Table) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column.name: [
+                dg.TableColumnDep(asset_key(source), name) for source, name in column.lineage
+            ]
+            for column in table.columns
+            if column.lineage
+        }
+    )
+
+
+def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
+    key = asset_key(table.name)
+    rules = {"block": ["its key is unique and never null"], "warn": list[str]()}
+    for rule in table.rules:
+        rules[rule.severity].append(rule.text)
+    specs = [
+        dg.AssetCheckSpec(
+            BLOCKING, asset=key, blocking=True, description="; ".join(rules["block"])
+        )
+    ]
+    if rules["warn"]:
+        specs.append(
+            dg.AssetCheckSpec(WARNING, asset=key, description="; ".join(rules["warn"]))
+        )
+    return specs
+
+
+def _result(version: TableVersion, before: TableVersion | None) -> dg.MaterializeResult[None]:
+    key = asset_key(version.table)
+    change = version.row_count - (before.row_count if before else 0)
+    figures = {name: value for name, value in version.figures.items() if name != "recipe"}
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "dagster/row_count": version.row_count,
+            "change": change,
+            "seconds": version.seconds,
+            "cpu seconds": version.cpu_seconds,
+            "fingerprint": version.fingerprint,
+            "content": version.content_hash[:16],
+            **{name: _metadata(value) for name, value in figures.items()},
+        },
+        data_version=dg.DataVersion(version.content_hash[:20]),
+        check_results=[
+            partial(_check_result, key, version)(name, severity)
+            for name, severity in ((BLOCKING, "block"), (WARNING, "warn"))
+            if severity == "block" or any(c["severity"] == "warn" for c in version.checks)
+        ],
+    )
+
+
+def _metadata(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str | dict | list) else str(value)
+
+
+def _check_result(
+    key: dg.AssetKey, version: TableVersion, name: str, severity: str
+) -> dg.AssetCheckResult:
+    checks = [check for check in version.checks if check["severity"] == severity]
+    failed = [check for check in checks if not check["passed"]]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=name,
+        passed=not failed,
+        severity=(
+            dg.AssetCheckSeverity.ERROR if severity == "block" else dg.AssetCheckSeverity.WARN
+        ),
+        metadata={
+            "rules": len(checks),
+            "failing rules": len(failed),
+            **{check["rule"]: f"{check['failing_count']} of {check['total_count']}" for check in failed},
+        },
+    )

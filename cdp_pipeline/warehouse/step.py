@@ -1,0 +1,334 @@
+"""One step: is it needed, run it, write its tables in key order, check them.
+
+Determinism is the writer's work: it orders rows by the table's key, casts to the declared types
+and pins compression and row-group size, so that the same rows give the same bytes whatever the
+number of threads or the order they arrived in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from cdp_pipeline.errors import StepError
+from cdp_pipeline.quality import evaluate
+from cdp_pipeline.settings import Home
+from cdp_pipeline.sqlmodels import Project, Table
+from cdp_pipeline.warehouse.engine import (
+    Connection,
+    identifier,
+    literal,
+    sealed_connection,
+    translated,
+)
+from cdp_pipeline.warehouse.previous import MODEL_SUFFIX, Release, previous_for_run, view_sql
+from cdp_pipeline.warehouse.store import Store, TableVersion, file_hash, fingerprint_of
+
+log = logging.getLogger("cdp_pipeline.steps")
+
+_WRITER = 1
+_PARQUET = "format parquet, compression zstd, row_group_size 122880"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a step's logic hands to the writer.
+
+    Attributes
+    ----------
+    tables : mapping
+        Table name to a SELECT (or temporary table) valid in the step's connection.
+    figures : mapping
+        Figures worth seeing beside row counts, without any personal value.
+    """
+
+    tables: Mapping[str, str]
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What is common to all steps of one run.
+
+    Attributes
+    ----------
+    run_id : str
+    train : bool
+        Whether models are trained anew although a stored one would do.
+    force : bool
+        Whether steps run although their result exists; the bytes must come out the same.
+    """
+
+    run_id: str
+    train: bool = False
+    force: bool = False
+
+
+class Warehouse:
+    """The tables of one home, and the steps that make them.
+
+    Parameters
+    ----------
+    home : Home
+    project : Project
+        The compiled models.
+    run : RunContext
+    """
+
+    def __init__(self, home: Home, project: Project, run: RunContext) -> None:
+        self.home = home
+        self.project = project
+        self.run = run
+        self.store = Store(home)
+
+    @cached_property
+    def previous(self) -> Release | None:
+        """The release in front of the one this run makes."""
+        return previous_for_run(
+            self.store, run_id=self.run.run_id, code=self.project_code, train=self.run.train
+        )
+
+    @cached_property
+    def project_code(self) -> str:
+        """Hash of all SQL and of this package's Python."""
+        models = {name: table.code_hash for name, table in self.project.tables.items()}
+        return fingerprint_of({"models": models, "python": python_code("cdp_pipeline")})
+
+    def table(self, name: str) -> Table:
+        """Return a compiled table by name."""
+        return self.project.tables[name]
+
+    def make(
+        self,
+        names: Sequence[str],
+        logic: Callable[[Connection], Made],
+        *,
+        code: str,
+        settings: Mapping[str, Any] | None = None,
+        extra_reads: Sequence[str] = (),
+    ) -> list[TableVersion]:
+        """Make tables, unless the same were made before.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The tables this step makes, ``layer.table``.
+        logic : callable
+            Gets the sealed connection, in which every input is a view, and returns what to write.
+        code : str
+            Hash of the code that decides the result.
+        settings : mapping, optional
+            Settings that decide the result.
+        extra_reads : sequence of str
+            Inputs beside those the tables declare.
+
+        Returns
+        -------
+        list of TableVersion
+            The current version of each table, in the order of `names`.
+        """
+        tables = [self.table(name) for name in names]
+        reads = sorted({r for t in tables for r in t.reads} | set(extra_reads))
+        previous = sorted({r for t in tables for r in t.previous_reads})
+        by = names[0]
+        inputs = {read: self.store.needed_head(read, by=by) for read in reads}
+        hashes = {read: version.content_hash for read, version in inputs.items()}
+        hashes |= {f"previous.{name}": self._previous_hash(name) for name in previous}
+        is_model = len(names) == 1 and by.endswith(MODEL_SUFFIX)
+        parts = {
+            "writer": _WRITER,
+            "engine": duckdb.__version__,
+            "tables": {t.name: [(c.name, c.type) for c in t.columns] for t in tables},
+            "code": code,
+            "settings": dict(settings or {}),
+        }
+        recipe = fingerprint_of(parts)
+        if is_model and not self.run.train:
+            kept = self._trained(by, recipe)
+            if kept is not None:
+                return [self._use(kept, "kept")]
+        fingerprint = fingerprint_of(parts | {"inputs": hashes})
+        found = [self.store.version(name, fingerprint) for name in names]
+        if all(found) and not self.run.force and all(self._is_whole(v) for v in found if v):
+            return [self._use(version, "unchanged") for version in found if version]
+        made = self._run(tables, inputs, previous, fingerprint, hashes, logic, recipe)
+        self._refuse_other_bytes(found, made)
+        return [self._use(version, "made") for version in made]
+
+    def _run(
+        self,
+        tables: Sequence[Table],
+        inputs: Mapping[str, TableVersion],
+        previous: Sequence[str],
+        fingerprint: str,
+        hashes: Mapping[str, str],
+        logic: Callable[[Connection], Made],
+        recipe: str,
+    ) -> list[TableVersion]:
+        by = tables[0].name
+        log.info("step started", extra={"cdp": {"event": "started", "table": by}})
+        started, cpu = time.perf_counter(), time.process_time()
+        with translated(f"making {by}"), self._connection(tables, inputs, previous) as connection:
+            for schema in {name.split(".")[0] for name in inputs} | {"previous"}:
+                connection.execute(f"create schema if not exists {schema}")
+            for name, version in inputs.items():
+                connection.execute(f"create view {name} as {self.store.select(version)}")
+            for name in previous:
+                select = view_sql(self.previous, name, self._previous_columns(tables, name))
+                connection.execute(f"create view previous.{name} as {select}")
+            result = logic(connection)
+            missing = {t.name for t in tables} - set(result.tables)
+            if missing:
+                raise StepError(f"the step of {by} did not return {', '.join(sorted(missing))}.")
+            written = [self._write(connection, t, result.tables[t.name]) for t in tables]
+            checks = [
+                tuple(evaluate(connection, t, f"read_parquet({literal(file)})"))
+                for t, file in zip(tables, written, strict=True)
+            ]
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
+        versions = []
+        for table, file, results in zip(tables, written, checks, strict=True):
+            target = self.store.parquet(table.name, fingerprint)
+            content = file_hash(file)
+            file.replace(target)
+            version = TableVersion(
+                table=table.name,
+                fingerprint=fingerprint,
+                content_hash=content,
+                files=(self.store.relative(target),),
+                row_count=pq.read_metadata(target).num_rows,
+                columns=tuple((column.name, column.type) for column in table.columns),
+                inputs=dict(hashes),
+                checks=tuple(r.as_dict() for r in results),
+                figures={**result.figures, "recipe": recipe},
+                seconds=round(seconds, 3),
+                cpu_seconds=round(cpu_seconds, 3),
+            )
+            self.store.save(version)
+            versions.append(version)
+        return versions
+
+    def _write(self, connection: Connection, table: Table, select: str) -> Path:
+        """Write one table, ordered by its key, to a temporary file."""
+        file = self._temporary(table.name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        relation = f"({select})" if select.lstrip().lower().startswith(("select", "with", "(")) else select
+        columns = ", ".join(
+            f"cast({identifier(c.name)} as {c.type}) as {identifier(c.name)}" for c in table.columns
+        )
+        order = ", ".join(identifier(column) for column in table.key)
+        connection.execute(
+            f"copy (select {columns} from {relation} order by {order}) "
+            f"to {literal(file)} ({_PARQUET})"
+        )
+        return file
+
+    def _connection(
+        self, tables: Sequence[Table], inputs: Mapping[str, TableVersion], previous: Sequence[str]
+    ) -> AbstractContextManager[Connection]:
+        files = [path for version in inputs.values() for path in self.store.paths(version)]
+        files += [self._temporary(table.name) for table in tables]
+        if self.previous is not None and previous:
+            files += [file for file in map(self.previous.file, previous) if file]
+        settings = self.home.settings
+        return sealed_connection(
+            files=files,
+            spill=self.home.warehouse / ".spill" / str(os.getpid()),
+            threads=settings.threads,
+            memory_limit_gb=settings.memory_limit_gb,
+        )
+
+    def _temporary(self, table: str) -> Path:
+        return self.store.folder(table) / f".{os.getpid()}.tmp"
+
+    def _previous_columns(self, tables: Sequence[Table], name: str) -> Mapping[str, str]:
+        for table in tables:
+            if name in table.previous_reads:
+                return self.project.previous_columns(table.name.split(".")[0], name)
+        raise StepError(f"previous.{name} is not declared.")
+
+    def _previous_hash(self, name: str) -> str:
+        if self.previous is None:
+            return "none"
+        entry = self.previous.manifest["tables"].get(name)
+        return "none" if entry is None else str(entry["sha256"])
+
+    def _trained(self, name: str, recipe: str) -> TableVersion | None:
+        """Return the stored model, if the code and settings it was trained with are today's."""
+        head = self.store.head(name)
+        if head is None or head.figures.get("recipe") != recipe or not self._is_whole(head):
+            return None
+        return head
+
+    def _is_whole(self, version: TableVersion) -> bool:
+        return all(path.exists() for path in self.store.paths(version))
+
+    def _use(self, version: TableVersion, how: str) -> TableVersion:
+        """Make a version the current one and tell whoever listens."""
+        self.store.set_head(version)
+        log.info(
+            "step done",
+            extra={
+                "cdp": {
+                    "event": how,
+                    "table": version.table,
+                    "rows": version.row_count,
+                    "seconds": version.seconds if how == "made" else 0.0,
+                }
+            },
+        )
+        return version
+
+    def _refuse_other_bytes(
+        self, before: Sequence[TableVersion | None], after: Sequence[TableVersion]
+    ) -> None:
+        for old, new in zip(before, after, strict=True):
+            if old is not None and old.content_hash != new.content_hash:
+                raise StepError(
+                    f"{new.table} was made twice from the same inputs and came out different.",
+                    "Something in it depends on chance, row order or the clock; please report it.",
+                )
+
+
+def python_code(*modules: str) -> str:
+    """Return the hash of the source text of Python modules or packages of this package.
+
+    Parameters
+    ----------
+    *modules : str
+        Dotted names such as ``cdp_pipeline.identity`` (with all below it) or
+        ``cdp_pipeline.identity.standardise``.
+    """
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for module in sorted(modules):
+        path = root / Path(*module.split("."))
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        data = sorted(f for f in path.rglob("*") if f.suffix in {".csv", ".yml", ".json", ".txt"})
+        for file in files + (data if path.is_dir() else []):
+            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def sweep(home: Home) -> None:
+    """Remove what a killed run left behind: spilled data and half-written files."""
+    shutil.rmtree(home.warehouse / ".spill", ignore_errors=True)
+    for file in home.warehouse.glob("*/*/.*.tmp"):
+        file.unlink(missing_ok=True)
+
+
+def with_figures(version: TableVersion, **figures: Any) -> TableVersion:
+    """Return a version with more figures."""
+    return replace(version, figures={**version.figures, **figures})

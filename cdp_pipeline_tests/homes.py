@@ -1,0 +1,77 @@
+"""Homes to run in tests: the demo company in a folder of its own, and ``cdp`` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+CDP = Path(sys.executable).with_name("cdp")
+# The ledger and the manifest tell of the run; all else is a function of what was delivered.
+RUN_REPORTS = {"manifest.json"}
+
+
+@dataclass(frozen=True)
+class DemoHome:
+    """A home with the demo company's contracts."""
+
+    root: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "data" / "landing"
+
+    @property
+    def latest(self) -> Path:
+        return self.root / "data" / "exports" / "latest"
+
+    def manifest(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.latest / "manifest.json").read_text("utf-8"))
+        return content
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hash of every published table."""
+        return {name: entry["sha256"] for name, entry in self.manifest()["tables"].items()}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start ``cdp`` and return at once."""
+        return subprocess.Popen(
+            [str(CDP), *arguments, "--home", str(self.root)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "COLUMNS": "200", "CDP_HOME": ""},
+            start_new_session=True,
+        )
+
+    def cdp(self, *arguments: str, expect: int = 0) -> str:
+        """Run ``cdp``; return what it said."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == expect, f"exit {process.returncode}\n{out}\n{err}"
+        return out + err
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """Run the pipeline; return its summary."""
+        process = self.start("run", "--json", *arguments)
+        out, err = process.communicate(timeout=600)
+        assert process.returncode == 0, f"exit {process.returncode}\n{out}\n{err}"
+        summary: dict[str, Any] = json.loads(out)
+        return summary
+
+
+def make_home(root: Path, landing: Path, *, settings: str = "") -> DemoHome:
+    """Make a home of the demo company that has the files of a landing folder."""
+    (root / "data").mkdir(parents=True)
+    text = (ROOT / "cdp.yml").read_text("utf-8")
+    (root / "cdp.yml").write_text(text + settings, encoding="utf-8")
+    for folder in ("sources", "staging"):
+        shutil.copytree(ROOT / "dbt_like_sql" / folder, root / "dbt_like_sql" / folder)
+    shutil.copytree(landing, root / "data" / "landing")
+    return DemoHome(root)
