@@ -1,0 +1,139 @@
+"""Which columns a column's value is made of.
+
+Belongs here: qualifying a statement against the known tables, and reading the value lineage from
+it. It is value lineage: ``where`` and join keys are not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlglot import MappingSchema, exp
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer import build_scope
+from sqlglot.optimizer.annotate_types import annotate_types
+from sqlglot.optimizer.qualify import qualify
+
+from cdp_pipeline.sqlmodels.tables import ColumnName
+
+
+class LineageError(Exception):
+    """A statement, or the named column of it, that cannot be traced."""
+
+    def __init__(self, message: str, column: str = "") -> None:
+        super().__init__(message)
+        self.message, self.column = message, column
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A statement with its columns resolved; `tree` carries types where they are known."""
+
+    tree: exp.Expr
+    columns: dict[str, tuple[ColumnName, ...]]
+
+
+class KnownTables:
+    """The tables a statement may read, as sqlglot wants to know them."""
+
+    def __init__(self) -> None:
+        self._schema = MappingSchema(dialect="duckdb")
+        self.columns: dict[str, tuple[str, ...]] = {}
+
+    def add(self, name: str, columns: Mapping[str, str]) -> None:
+        """Add a table with its columns and their types."""
+        schema, table = name.split(".", 1)
+        self.columns[name] = tuple(columns)
+        self._schema.add_table(
+            exp.table_(table, db=schema), dict(columns), dialect="duckdb", match_depth=False
+        )
+
+    def trace(self, tree: exp.Query) -> Traced:
+        """Return the statement resolved, with the lineage of each of its columns.
+
+        `tree` is changed on the way and must not be used again.
+        """
+        try:
+            _derive_laterals(tree)
+            resolved = qualify(
+                tree,
+                schema=self._schema,
+                dialect="duckdb",
+                validate_qualify_columns=False,
+                identify=False,
+            )
+            resolved = annotate_types(resolved, schema=self._schema, dialect="duckdb")
+            scope = build_scope(resolved)
+            nodes = lineage(
+                None,
+                resolved,
+                self._schema,
+                dialect="duckdb",
+                scope=scope,
+                trim_selects=False,
+                copy=False,
+            )
+        except (SqlglotError, ValueError, KeyError) as error:
+            raise LineageError(str(error).splitlines()[0]) from error
+        aliases = _physical_aliases(resolved)
+        return Traced(
+            resolved, {name: self._leaves(name, node, aliases) for name, node in nodes.items()}
+        )
+
+    def _leaves(
+        self, column: str, root: Node, aliases: Mapping[str, str | None]
+    ) -> tuple[ColumnName, ...]:
+        found: set[ColumnName] = set()
+        for node in root.walk():
+            source = node.expression
+            if node.downstream or not isinstance(source, (exp.Table, exp.Placeholder)):
+                continue
+            alias, _, name = node.name.replace('"', "").rpartition(".")
+            if isinstance(source, exp.Table):
+                if source.db:
+                    found.add((f"{source.db}.{source.name}", name))
+                continue  # a table function: its values come from no table
+            if alias not in aliases:
+                raise LineageError(f"cannot tell where {alias}.{name} comes from", column)
+            if (table := aliases[alias]) is not None:
+                found.add((table, name))
+        return tuple(sorted(found))
+
+
+def _physical_aliases(tree: exp.Expr) -> dict[str, str | None]:
+    """Return the table behind each alias, for references that leave their own scope.
+
+    A recursive CTE's reference to itself is None: its values come from the branches. An alias
+    that stands for several tables, or for a CTE, is left out.
+    """
+    tables: dict[str, set[str | None]] = {}
+    ctes: set[str] = set()
+    recursive = {
+        cte.alias
+        for with_ in tree.find_all(exp.With)
+        if with_.args.get("recursive")
+        for cte in with_.expressions
+    }
+    for table in tree.find_all(exp.Table):
+        if table.db:
+            tables.setdefault(table.alias_or_name, set()).add(f"{table.db}.{table.name}")
+        elif table.name in recursive:
+            tables.setdefault(table.alias_or_name, set()).add(None)
+        else:
+            ctes.add(table.alias_or_name)
+    return {
+        alias: next(iter(names))
+        for alias, names in tables.items()
+        if len(names) == 1 and alias not in ctes
+    }
+
+
+def _derive_laterals(tree: exp.Expr) -> None:
+    """Turn each ``lateral (select ...)`` into a derived table, which the tracer follows."""
+    for lateral in list(tree.find_all(exp.Lateral)):
+        inner = lateral.this
+        if isinstance(inner, exp.Subquery) and isinstance(inner.this, exp.Query):
+            derived = exp.Subquery(this=inner.this, alias=lateral.args.get("alias"))
+            lateral.replace(derived)
