@@ -303,6 +303,7 @@ select
     coalesce(order_measures.return_amount, 0)::decimal(18, 2) as return_amount, -- Given back for returns, zero or negative
     coalesce(order_measures.net_spend_amount, 0)::decimal(18, 2) as net_spend_amount, -- Paid less returns, over the whole history
     coalesce(order_measures.net_spend_12m_amount, 0)::decimal(18, 2) as net_spend_12m_amount, -- Paid less returns in the last 12 months, returns on the day they happened
+    product_measures.costed_spend_amount::decimal(18, 2) as costed_spend_amount, -- Paid less returns for lines whose cost is known; null when no cost is known
     product_measures.margin_amount::decimal(18, 2) as margin_amount, -- Margin on lines whose cost is known, before VAT is taken off; null when no cost is known
     (
         product_measures.margin_amount::decimal(38, 6)
