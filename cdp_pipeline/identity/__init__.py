@@ -1,0 +1,53 @@
+"""Identity: which records are one customer, and under which id.
+
+The steps, what each reads and what it makes. All take the step's own DuckDB connection first and
+return ``{table: SELECT}``.
+
+=====================  ==========================================  ================================
+function               reads                                       makes
+=====================  ==========================================  ================================
+`standardise`          staging.customer_records,                   identity.standardised_records,
+                       staging.customer_attributes,                identity.standardised_attributes,
+                       sources.run_clock                           identity.rejected_identifiers
+`shared_identifiers`   identity.standardised_records,              identity.shared_identifiers
+                       identity.standardised_attributes
+`train`                identity.standardised_records,              a `LinkageModel` (JSON bytes)
+                       identity.standardised_attributes,
+                       identity.shared_identifiers
+`link`                 the same, and a `LinkageModel`              identity.record_pairs,
+                                                                   identity.record_clusters
+`assign_ids`           identity.record_clusters,                   identity.identity_map,
+                       identity.standardised_records,              identity.customer_aliases,
+                       previous.identity_map,                      identity.customer_history
+                       previous.customer_aliases,
+                       previous.customer_history,
+                       sources.run_clock
+`identity_figures`     an identity map                             figures to show
+=====================  ==========================================  ================================
+
+The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
+``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
+``comparisons``, ``score``, ``train``, ``model``, ``cluster``, ``link``, ``ids``, ``figures``.
+"""
+
+from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns
+from cdp_pipeline.identity.figures import identity_figures
+from cdp_pipeline.identity.ids import assign_ids
+from cdp_pipeline.identity.link import link
+from cdp_pipeline.identity.model import LinkageModel
+from cdp_pipeline.identity.shared import shared_identifiers
+from cdp_pipeline.identity.standardise import standardise
+from cdp_pipeline.identity.train import train
+
+__all__ = [
+    "IdentityColumn",
+    "IdentityColumns",
+    "LinkageModel",
+    "assign_ids",
+    "identity_figures",
+    "link",
+    "load_identity_columns",
+    "shared_identifiers",
+    "standardise",
+    "train",
+]

@@ -1,0 +1,296 @@
+"""Linking: a trained model applied to the records.
+
+Belongs here: the order of the steps, from exact groups over scored pairs to clusters. Does not
+belong here: learning (``train``), ids that outlive a run (``ids``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from cdp_pipeline.identity.blocking import make_pairs
+from cdp_pipeline.identity.cluster import average_linkage, components
+from cdp_pipeline.identity.exact import (
+    EXACT_EDGES,
+    ExactRule,
+    exact_groups,
+    make_exact_edges,
+)
+from cdp_pipeline.identity.score import (
+    ComparedPairs,
+    compare_pairs,
+    match_weights,
+    node_frequencies,
+)
+from cdp_pipeline.identity.sql import number
+from cdp_pipeline.identity.train import rules_of
+from cdp_pipeline.identity.work import NODES, RECORD_NODES, prepare_work
+
+if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
+    from cdp_pipeline.identity.columns import IdentityColumns
+    from cdp_pipeline.identity.model import LinkageModel
+
+# Pairs this far (log2) under the threshold still tie a component together before linkage.
+COMPONENT_SLACK = 2.0
+# Pairs less likely than this are not kept.
+LEAST_PROBABILITY = 0.01
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The outcome by node: cluster, and the scored pairs inside and between clusters."""
+
+    clusters: NDArray[np.int32]
+    pairs: ComparedPairs
+    weights: NDArray[np.float64]
+
+
+def link(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, columns: IdentityColumns
+) -> dict[str, str]:
+    """Link the records.
+
+    Reads ``identity.standardised_records``, ``identity.standardised_attributes`` and
+    ``identity.shared_identifiers``.
+
+    Returns
+    -------
+    dict
+        ``identity.record_pairs`` (the pairs that were scored and are not out of the question, and
+        the exact ties) and ``identity.record_clusters`` (one row per record).
+    """
+    work = prepare_work(con, columns)
+    rules = [ExactRule(tuple(c)) for c in model.exact]
+    make_exact_edges(con, work, rules, "identity.shared_identifiers")
+    size = number(con, f"select max(node_no) + 1 from {NODES}")
+    groups = exact_groups(con, size)
+    linked = _link_nodes(con, model, groups, size)
+    return _tables(con, rules, linked, groups)
+
+
+def _link_nodes(
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    groups: NDArray[np.int32],
+    size: int,
+) -> Linked:
+    """Score candidates between groups, complete the components, and cluster."""
+    frequencies = node_frequencies(con, model.frequencies)
+    con.register(
+        "identity_groups",
+        pa.table({"node_no": np.arange(size, dtype=np.int32), "group_no": groups}),
+    )
+    make_pairs(con, rules_of(model), "identity_candidates", groups="identity_groups")
+    con.unregister("identity_groups")
+    pairs = compare_pairs(con, model.settings, "identity_candidates")
+    con.execute("drop table identity_candidates")
+    weights = _weights(model, frequencies, pairs)
+    label = _components(size, groups, pairs, weights, model)
+    inside = label[pairs.left] == label[pairs.right]
+    pairs, weights = pairs.where(inside), weights[inside]
+    more = _missing_pairs(groups, label, pairs)
+    con.register("identity_missing", pa.table({"left_no": more[0], "right_no": more[1]}))
+    extra = compare_pairs(con, model.settings, "identity_missing")
+    con.unregister("identity_missing")
+    pairs = ComparedPairs(
+        np.concatenate((pairs.left, extra.left)),
+        np.concatenate((pairs.right, extra.right)),
+        np.concatenate((pairs.levels, extra.levels)),
+    )
+    weights = np.concatenate((weights, _weights(model, frequencies, extra)))
+    order = np.lexsort((pairs.right, pairs.left))
+    pairs, weights = pairs.where(order), weights[order]
+    clusters = _cluster(size, groups, label, pairs, weights, model)
+    return Linked(clusters, pairs, weights)
+
+
+def _weights(
+    model: LinkageModel, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
+) -> NDArray[np.float64]:
+    """Return log2 odds that each pair matches, on a grid of 1e-6."""
+    prior = np.log2(model.prior / (1 - model.prior))
+    total = match_weights(model.settings, frequencies, pairs).sum(axis=1) + prior
+    return np.asarray(np.round(total * 1e6) / 1e6)
+
+
+def _components(
+    size: int,
+    groups: NDArray[np.int32],
+    pairs: ComparedPairs,
+    weights: NDArray[np.float64],
+    model: LinkageModel,
+) -> NDArray[np.int32]:
+    """Return the component of each node; exact groups are never taken apart."""
+    left, right = groups[pairs.left], groups[pairs.right]
+    label = components(size, left, right, weights, model.threshold - COMPONENT_SLACK)
+    return label[groups]
+
+
+def _missing_pairs(
+    groups: NDArray[np.int32], label: NDArray[np.int32], pairs: ComparedPairs
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the pairs inside components, across groups, that no blocking rule brought."""
+    size = len(label)
+    counts = np.bincount(label, minlength=size)
+    order = np.lexsort((np.arange(size), label))
+    lefts, rights = [], []
+    begin = np.concatenate(([0], np.cumsum(counts)))[:-1]
+    for width in np.unique(counts[counts > 1]):
+        members = np.flatnonzero(counts == width)
+        items = order[begin[members][:, None] + np.arange(width)[None, :]]
+        row, column = np.triu_indices(int(width), 1)
+        lefts.append(items[:, row].ravel())
+        rights.append(items[:, column].ravel())
+    if not lefts:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    left, right = np.concatenate(lefts), np.concatenate(rights)
+    across = groups[left] != groups[right]
+    left, right = left[across], right[across]
+    known = pairs.left.astype(np.int64) * size + pairs.right
+    fresh = ~np.isin(left.astype(np.int64) * size + right, known)
+    return left[fresh].astype(np.int32), right[fresh].astype(np.int32)
+
+
+def _cluster(
+    size: int,
+    groups: NDArray[np.int32],
+    label: NDArray[np.int32],
+    pairs: ComparedPairs,
+    weights: NDArray[np.float64],
+    model: LinkageModel,
+) -> NDArray[np.int32]:
+    """Join groups: the weight between two groups is the mean over their pairs of nodes."""
+    low = np.minimum(groups[pairs.left], groups[pairs.right]).astype(np.int64)
+    high = np.maximum(groups[pairs.left], groups[pairs.right]).astype(np.int64)
+    key, inverse, counts = np.unique(low * size + high, return_inverse=True, return_counts=True)
+    clipped = np.clip(weights, -20, 20)
+    means = np.bincount(inverse, weights=clipped, minlength=len(key)) / np.maximum(counts, 1)
+    means = np.round(means * 1e6) / 1e6
+    left, right = (key // size).astype(np.int32), (key % size).astype(np.int32)
+    # Only the first node of a group stands for it; the others are alone in a component of theirs.
+    own = np.arange(size, dtype=np.int32)
+    representative = np.where(groups == own, label, own)
+    smallest = np.full(size, size, dtype=np.int32)
+    np.minimum.at(smallest, representative, own)
+    representative = smallest[representative]
+    clusters = average_linkage(
+        size, representative, left, right, means, np.zeros(len(key), dtype=bool), model.threshold
+    )
+    return clusters[groups]
+
+
+def _tables(
+    con: duckdb.DuckDBPyConnection,
+    rules: list[ExactRule],
+    linked: Linked,
+    groups: NDArray[np.int32],
+) -> dict[str, str]:
+    """Return the two tables as statements over temp tables."""
+    size = len(linked.clusters)
+    con.execute("drop table if exists identity_node_clusters")
+    con.register(
+        "identity_outcome",
+        pa.table(
+            {
+                "node_no": np.arange(size, dtype=np.int32),
+                "cluster_no": linked.clusters,
+                "group_no": groups,
+            }
+        ),
+    )
+    con.execute("create temp table identity_node_clusters as select * from identity_outcome")
+    con.unregister("identity_outcome")
+    probability = 1 / (1 + np.exp2(-np.clip(linked.weights, -60, 60)))
+    keep = (probability >= LEAST_PROBABILITY) | (
+        linked.clusters[linked.pairs.left] == linked.clusters[linked.pairs.right]
+    )
+    con.register(
+        "identity_outcome",
+        pa.table(
+            {
+                "left_no": linked.pairs.left[keep],
+                "right_no": linked.pairs.right[keep],
+                "match_weight": linked.weights[keep],
+                "probability": np.round(probability[keep], 6),
+            }
+        ),
+    )
+    con.execute(
+        "create or replace temp table identity_node_pairs as select * from identity_outcome"
+    )
+    con.unregister("identity_outcome")
+    con.register(
+        "identity_outcome",
+        pa.table({"rule_no": list(range(len(rules))), "how": [r.name for r in rules]})
+        if rules
+        else pa.table({"rule_no": pa.array([], pa.int64()), "how": pa.array([], pa.string())}),
+    )
+    con.execute(
+        "create or replace temp table identity_rule_names as select * from identity_outcome"
+    )
+    con.unregister("identity_outcome")
+    return {"identity.record_pairs": _RECORD_PAIRS, "identity.record_clusters": _RECORD_CLUSTERS}
+
+
+_RECORD_PAIRS = f"""
+select left_no as left_record_no, right_no as right_record_no, 'scored' as how,
+    match_weight, probability
+from identity_node_pairs
+union all
+select left_no, right_no, names.how, null, 1.0
+from {EXACT_EDGES} inner join identity_rule_names as names using (rule_no)
+union all
+select node_no, record_no, 'same in every column', null, 1.0
+from {RECORD_NODES} where node_no <> record_no"""
+
+_RECORD_CLUSTERS = f"""
+with tied as (
+    select node_no, min(rule_no) as rule_no from (
+        select left_no as node_no, rule_no from {EXACT_EDGES}
+        union all select right_no, rule_no from {EXACT_EDGES}
+    ) group by node_no
+),
+support as (
+    select node_no, max(probability) as probability from (
+        select left_no as node_no, right_no as other_no, probability from identity_node_pairs
+        union all select right_no, left_no, probability from identity_node_pairs
+    ) as p
+    inner join identity_node_clusters as mine using (node_no)
+    inner join identity_node_clusters as other on p.other_no = other.node_no
+    where mine.cluster_no = other.cluster_no
+    group by node_no
+),
+sizes as (
+    select cluster_no, count(*) as record_count
+    from {RECORD_NODES} inner join identity_node_clusters using (node_no)
+    group by cluster_no
+),
+copies as (select node_no, count(*) as record_count from {RECORD_NODES} group by node_no)
+select
+    records.record_no,
+    clusters.cluster_no,
+    case
+        when sizes.record_count = 1 then 'single'
+        when tied.rule_no is not null then names.how
+        when copies.record_count > 1 then 'same in every column'
+        else 'scored'
+    end as how,
+    case
+        when sizes.record_count = 1 or tied.rule_no is not null or copies.record_count > 1
+            then 1.0
+        else coalesce(support.probability, 0.5)
+    end as probability
+from {RECORD_NODES} as records
+inner join identity_node_clusters as clusters using (node_no)
+inner join sizes using (cluster_no)
+inner join copies using (node_no)
+left join tied using (node_no)
+left join identity_rule_names as names on tied.rule_no = names.rule_no
+left join support using (node_no)"""

@@ -1,0 +1,68 @@
+"""The linkage model: everything training learnt, as JSON.
+
+Belongs here: the model's content, its bytes and its version. Does not belong here: how it is
+learnt (``train``) or used (``link``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class LinkageModel(BaseModel):
+    """A trained linkage model.
+
+    Attributes
+    ----------
+    settings
+        Splink settings with trained m and u; ``splink.Linker`` loads them as they are.
+    frequencies
+        Share of nodes per value, for values held by many, and one share for all others.
+    blocking
+        Column and expression of each key of each rule.
+    exact
+        Columns of each exact rule.
+    prior
+        Probability that two random nodes match.
+    threshold
+        Mean match weight (log2 odds) from which two clusters are joined.
+    rescorer
+        Trees of the rescorer, or nothing where it was not worth having.
+    notes
+        What training fell back on, in words.
+    figures
+        What training measured.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    settings: dict[str, Any]
+    frequencies: dict[str, dict[str, Any]]
+    blocking: list[list[tuple[str, str]]]
+    exact: list[tuple[str, ...]]
+    prior: float
+    threshold: float
+    rescorer: dict[str, Any] | None = None
+    columns_fingerprint: str
+    seed: int
+    notes: list[str] = []
+    figures: dict[str, float] = {}
+
+    @property
+    def version(self) -> str:
+        """Short hash of the model's content."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
+
+    def to_bytes(self) -> bytes:
+        """Return the model as JSON, keys sorted: equal models are equal bytes."""
+        document = self.model_dump(mode="json")
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LinkageModel:
+        """Read a model written by `to_bytes`."""
+        return cls.model_validate_json(data)

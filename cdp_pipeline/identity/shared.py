@@ -1,0 +1,86 @@
+"""Values that too many different people hold: they stop deciding alone.
+
+Belongs here: a shop's own telephone number, ``test@test.se``, the address of a care home, found
+from the data. Does not belong here: weighing a value by its frequency (``train`` does, for every
+value): a shared value is still weak evidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdp_pipeline.identity.sql import rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns
+
+# One record in so many values may hold a value by accident that belongs to more people than the
+# declared sharing allows for.
+TAIL = 1e-3
+# How many different names a value of each kind is expected to have at least before it is suspect.
+_PEOPLE = {"nobody": 2, "household": 4}
+
+
+def shared_identifiers(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> dict[str, str]:
+    """Find values of identifying columns that too many different names share.
+
+    Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. How many
+    names are too many follows from the data: the number that only one value in a thousand of the
+    column reaches, and at least what the declared sharing allows.
+
+    Returns
+    -------
+    dict
+        ``identity.shared_identifiers``: one row per value, with what it would have glued together.
+    """
+    queries = [
+        _suspects(con, name, column, name in columns.attributes)
+        for name, column in sorted(columns.columns.items())
+        if column.shared_by in _PEOPLE
+    ]
+    union = " union all ".join(queries) or _NONE
+    con.execute(f"create or replace temp table identity_shared as {union}")
+    return {"identity.shared_identifiers": "select * from identity_shared"}
+
+
+_NONE = """select ''::varchar as identity_column, ''::varchar as value, 0::bigint as name_count,
+    0::bigint as record_count, 0::bigint as threshold where false"""
+
+
+def _suspects(
+    con: duckdb.DuckDBPyConnection, name: str, column: IdentityColumn, is_attribute: bool
+) -> str:
+    """Return a SELECT of the shared values of one column."""
+    if is_attribute:
+        source = (
+            "identity.standardised_attributes as a"
+            " inner join identity.standardised_records as r using (record_no)"
+        )
+        value, only = "a.value", f"a.identity_column = '{name}'"
+    else:
+        source = "identity.standardised_records as r"
+        value = "r.email_base" if name == "email" else f"r.{name}"
+        only = f"{value} is not null"
+    if column.applies_to != "all":
+        only += f" and r.kind = '{column.applies_to}'"
+    # Different people: initials of given and family name, so that slips and pet forms of one
+    # person's name do not look like several people.
+    person = (
+        "case when r.kind = 'company' then left(r.company_name, 3)"
+        " else least(left(r.given_name, 1), left(r.family_name, 1))"
+        " || greatest(left(r.given_name, 1), left(r.family_name, 1)) end"
+    )
+    counted = (
+        f"select cast({value} as varchar) as value, count(distinct {person}) as name_count,"
+        f" count(*) as record_count from {source} where {only} group by 1"
+    )
+    limit = rows(
+        con, f"select coalesce(quantile_disc(name_count, {1 - TAIL}), 0) from ({counted})"
+    )[0][0]
+    threshold = max(int(limit), _PEOPLE[column.shared_by])
+    return (
+        f"select '{name}' as identity_column, value, name_count, record_count,"
+        f" {threshold}::bigint as threshold from ({counted}) where name_count > {threshold}"
+    )

@@ -1,0 +1,238 @@
+"""Training: what agreement in each column is worth, learnt from the records themselves.
+
+Belongs here: chance agreement (u) from random pairs, agreement of matches (m) by Splink's
+expectation maximisation, the prior. Does not belong here: linking.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from cdp_pipeline.identity.blocking import BlockingRule, choose_rules, make_pairs
+from cdp_pipeline.identity.exact import exact_rules
+from cdp_pipeline.identity.model import LinkageModel
+from cdp_pipeline.identity.score import (
+    compare_pairs,
+    frequency_columns,
+    learn_frequencies,
+    match_weights,
+    names_of,
+    nine_digits,
+    node_frequencies,
+    splink_settings,
+)
+from cdp_pipeline.identity.sql import drop, number, rows
+from cdp_pipeline.identity.work import NODES, Work, prepare_work
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cdp_pipeline.identity.columns import IdentityColumns
+
+# Random pairs from which chance agreement is counted.
+RANDOM_PAIRS = 1_000_000
+# Pairs one round of expectation maximisation looks at.
+EM_PAIRS = 300_000
+# Fewer nodes or candidate pairs than this teach nothing.
+LEAST_NODES = 50
+LEAST_PAIRS = 50
+# A level is never believed to be rarer than this.
+FLOOR = 1e-6
+_CANDIDATES = "identity_training_pairs"
+
+
+def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int) -> LinkageModel:
+    """Train a linkage model.
+
+    Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. With too few
+    records to learn from, the model holds the exact rules only and says so in its notes.
+    """
+    work = prepare_work(con, columns)
+    rules = choose_rules(con, work) if work.node_count >= LEAST_NODES else []
+    pair_count = make_pairs(con, rules, _CANDIDATES)
+    model = LinkageModel(
+        settings=splink_settings(con, work),
+        frequencies={},
+        blocking=[[(k.column, k.expression) for k in rule.keys] for rule in rules],
+        exact=[rule.columns for rule in exact_rules(work)],
+        prior=1e-4,
+        threshold=0.0,
+        columns_fingerprint=columns.fingerprint,
+        seed=seed,
+    )
+    if pair_count < LEAST_PAIRS:
+        model.blocking = []
+        model.settings["comparisons"] = []
+        model.notes.append(
+            f"{work.node_count} distinct records with {pair_count} candidate pairs are too few to"
+            " learn from: only the exact rules link"
+        )
+    else:
+        _learn(con, model, work, seed)
+    drop(con, [_CANDIDATES])
+    return model
+
+
+def _learn(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, seed: int) -> None:
+    model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
+    _learn_chance(con, model.settings, seed)
+    _learn_matches(con, model, work)
+    _round(model.settings)
+    _learn_prior(con, model, work)
+
+
+def _learn_chance(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], seed: int) -> None:
+    """Set u: how often two random records agree at each level."""
+    nodes = np.array([n for (n,) in rows(con, f"select node_no from {NODES} order by node_no")])
+    left, right = random_pairs(nodes, seed)
+    con.register("identity_random", pa.table({"left_no": left, "right_no": right}))
+    pairs = compare_pairs(con, settings, "identity_random")
+    con.unregister("identity_random")
+    for position, c in enumerate(settings["comparisons"]):
+        levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
+        counts = np.bincount(
+            pairs.levels[pairs.levels[:, position] >= 0, position], minlength=len(levels)
+        )[::-1].astype(float)
+        counts[0] = _chance_of_same(con, c["output_column_name"]) * counts.sum()
+        shares = np.maximum((counts + 0.1) / (counts.sum() + 0.1 * len(levels)), FLOOR)
+        for level, share in zip(levels, shares / shares.sum(), strict=True):
+            level["u_probability"] = float(share)
+
+
+def random_pairs(nodes: Any, seed: int) -> tuple[Any, Any]:
+    """Return random pairs of distinct nodes, smaller first, the same for a seed.
+
+    Each node is paired with those a few steps on in a shuffled ring: every node is used equally
+    often, which counts chance agreement far better than all pairs of a small sample.
+    """
+    count = len(nodes)
+    if count * (count - 1) // 2 <= RANDOM_PAIRS:
+        left, right = np.triu_indices(count, 1)
+        return nodes[left], nodes[right]
+    shuffled = np.random.default_rng(seed).permutation(nodes)
+    steps = max(1, min(RANDOM_PAIRS // count, (count - 1) // 2))
+    ring = shuffled if count <= RANDOM_PAIRS else shuffled[:RANDOM_PAIRS]
+    one = np.concatenate([ring] * steps)
+    other = np.concatenate([np.roll(ring, step) for step in range(1, steps + 1)])
+    return np.minimum(one, other), np.maximum(one, other)
+
+
+def _chance_of_same(con: duckdb.DuckDBPyConnection, name: str) -> float:
+    """Return how likely two random records with a value have the same one."""
+    present, pairs = rows(
+        con,
+        f"""select coalesce(sum(n), 0), coalesce(sum(n::hugeint * (n - 1)), 0)
+        from (select count(*) as n from {NODES} where {name} is not null group by {name})""",
+    )[0]
+    return float(pairs) / max(float(present) * (float(present) - 1), 1.0)
+
+
+def _learn_matches(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work) -> None:
+    """Set m: how often two records of one person agree at each level, by Splink."""
+    from splink import DuckDBAPI, Linker
+
+    api = DuckDBAPI(con)
+    linker = Linker(api.register(NODES), model.settings, validate_settings=False)
+    # Splink turns its own messages on when a linker is made.
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    names = names_of(model.settings)
+    trained: set[str] = set()
+    for columns in training_rules(con, work):
+        rule = " and ".join(f"l.{c} = r.{c}" for c in columns)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            linker.training.estimate_parameters_using_expectation_maximisation(
+                rule, estimate_without_term_frequencies=True, max_pairs=EM_PAIRS
+            )
+        trained |= set(names) - set(columns)
+    learnt = linker.misc.save_model_to_json()
+    linker.table_management.delete_tables_created_by_splink_from_db()
+    for mine, theirs in zip(model.settings["comparisons"], learnt["comparisons"], strict=True):
+        if mine["output_column_name"] not in trained:
+            model.notes.append(f"{mine['output_column_name']}: kept what was believed before")
+            continue
+        _take_over(mine, theirs)
+
+
+def training_rules(con: duckdb.DuckDBPyConnection, work: Work) -> list[tuple[str, ...]]:
+    """Return what pairs must agree on for each round of training.
+
+    Within a round the columns agreed on teach nothing, so the rounds are chosen to leave every
+    column free at least once, those with the fewest chance pairs first.
+    """
+    names = [e.name for e in work.evidence if e.column.kind != "category"]
+    chance = {n: _chance_of_same(con, n) for n in names}
+    all_pairs = work.node_count * (work.node_count - 1) / 2
+    judged = []
+    for size in (1, 2):
+        for columns in combinations(names, size):
+            by_chance = all_pairs * float(np.prod([chance[c] for c in columns]))
+            present = " and ".join(f"{c} is not null" for c in columns)
+            pairs = number(
+                con,
+                f"select sum(n * (n - 1) // 2) from (select count(*) as n from {NODES}"
+                f" where {present} group by {', '.join(columns)})",
+            )
+            if pairs >= LEAST_PAIRS and by_chance < 0.9 * pairs:
+                judged.append((by_chance / pairs, -pairs, columns))
+    judged.sort()
+    chosen: list[tuple[str, ...]] = []
+    free: dict[str, int] = dict.fromkeys([e.name for e in work.evidence], 0)
+    for _, _, columns in judged:
+        if any(free[n] < 1 for n in free if n not in columns) or not chosen:
+            chosen.append(columns)
+            for n in free:
+                free[n] += n not in columns
+        if all(free.values()):
+            break
+    return chosen
+
+
+def _take_over(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Take Splink's m over, with a floor: no level is impossible for a match."""
+    levels = [x for x in mine["comparison_levels"] if not x.get("is_null_level")]
+    found = [x for x in theirs["comparison_levels"] if not x.get("is_null_level")]
+    shares = np.array([f.get("m_probability") or 0.0 for f in found], dtype=float)
+    shares = np.maximum(shares, 1e-4)
+    for level, share in zip(levels, shares / shares.sum(), strict=True):
+        level["m_probability"] = float(share)
+
+
+def _round(settings: dict[str, Any]) -> None:
+    for c in settings["comparisons"]:
+        for level in c["comparison_levels"]:
+            for key in ("m_probability", "u_probability"):
+                if key in level:
+                    level[key] = nine_digits(level[key])
+
+
+def _learn_prior(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work) -> None:
+    """Set the prior: the share of all pairs that the candidates, weighed by it, say match."""
+    pairs = compare_pairs(con, model.settings, _CANDIDATES)
+    weights = match_weights(model.settings, node_frequencies(con, model.frequencies), pairs).sum(
+        axis=1
+    )
+    all_pairs = work.node_count * (work.node_count - 1) / 2
+    prior = len(pairs) / all_pairs / 2
+    odds = np.exp2(np.clip(weights, -60, 60))
+    for _ in range(50):
+        expected = float(np.sum(prior * odds / (prior * odds + 1 - prior)))
+        prior = min(max(expected / all_pairs, 1 / all_pairs), 0.5)
+    model.prior = nine_digits(prior)
+    model.settings["probability_two_random_records_match"] = model.prior
+
+
+def rules_of(model: LinkageModel) -> list[BlockingRule]:
+    """Return the model's blocking rules."""
+    from cdp_pipeline.identity.blocking import Key
+
+    return [
+        BlockingRule(tuple(Key(column, expression) for column, expression in keys))
+        for keys in model.blocking
+    ]

@@ -1,0 +1,170 @@
+"""The working tables of linking: distinct records (nodes) with the declared columns.
+
+Belongs here: joining standardised records and attributes, and folding records whose identity
+columns are all equal into one node. Does not belong here: any decision about who is who.
+
+A node is numbered by its smallest record number; ``identity_nodes`` has one row per node and
+``identity_record_nodes`` one row per record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdp_pipeline.identity.sql import number, rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns
+
+NODES = "identity_nodes"
+RECORD_NODES = "identity_record_nodes"
+
+
+# What identity.standardised_records holds beside one of its columns.
+_BESIDE = {
+    "given_name": ("given_name_root", "given_name_forms"),
+    "address": ("street", "house_number"),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A declared column that the data holds, and how it is used.
+
+    Attributes
+    ----------
+    name
+        The column in ``identity_nodes``.
+    column
+        Its declaration.
+    """
+
+    name: str
+    column: IdentityColumn
+
+
+@dataclass(frozen=True)
+class Work:
+    """The working tables and what is in them."""
+
+    evidence: tuple[Evidence, ...]
+    node_count: int
+    record_count: int
+
+    def of_kind(self, *kinds: str) -> tuple[Evidence, ...]:
+        """Return the evidence of these kinds, in declared order."""
+        return tuple(e for e in self.evidence if e.column.kind in kinds)
+
+
+def prepare_work(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> Work:
+    """Make ``identity_nodes`` and ``identity_record_nodes``.
+
+    Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. Columns
+    without a single value are left out.
+    """
+    _join_attributes(con, columns)
+    evidence = _filled(con, columns)
+    names = [e.name for e in evidence]
+    same = ", ".join(["kind", *names])
+    con.execute(
+        f"""create or replace temp table {RECORD_NODES} as
+        select record_no, cast(min(record_no) over (partition by hash({same})) as integer)
+            as node_no
+        from identity_joined"""
+    )
+    derived = [c for e in evidence for c in _BESIDE.get(e.name, ())]
+    derived += [f"{sql} as {name}" for e in evidence for name, sql in derived_columns(e).items()]
+    # Ordered, so that whatever walks the nodes in table order walks them in key order.
+    con.execute(
+        f"""create or replace temp table {NODES} as
+        with sizes as (
+            select node_no, cast(count(*) as integer) as record_count
+            from {RECORD_NODES} group by node_no
+        )
+        select node_no, kind, record_count, {", ".join([*names, *derived]) or "null as nothing"}
+        from identity_joined as j inner join sizes on j.record_no = sizes.node_no
+        order by node_no"""
+    )
+    con.execute("drop table identity_joined")
+    return Work(
+        evidence=evidence,
+        node_count=number(con, f"select count(*) from {NODES}"),
+        record_count=number(con, f"select count(*) from {RECORD_NODES}"),
+    )
+
+
+def derived_columns(evidence: Evidence) -> dict[str, str]:
+    """Return the columns derived from one declared column, as SQL over its node."""
+    name, kind = evidence.name, evidence.column.kind
+    if kind == "given_name":
+        return {f"{name}_initial": f"left({name}, 1)", f"{name}_skeleton": skeleton(name)}
+    if kind in ("family_name", "full_name"):
+        return {f"{name}_skeleton": skeleton(name)}
+    if kind == "email":
+        return {f"{name}_user": f"split_part({name}, '@', 1)"}
+    if kind == "phone":
+        return {f"{name}_tail": f"right({name}, 7)"}
+    if kind == "postcode":
+        return {f"{name}_area": f"left({name}, 3)"}
+    if kind == "date":
+        return {f"{name}_text": f"strftime({name}, '%Y%m%d')"}
+    return {}
+
+
+def skeleton(name: str) -> str:
+    """Return SQL for what stays of a name under slips: its first letter and its consonants.
+
+    Doubled consonants count once, and letters that many languages write for one sound fall
+    together. It only has to bring candidates together; how alike they are is compared after.
+    """
+    text = f"translate({name}, 'ckqzxvwdbpjyh', 'kkkssffttff')"
+    for letter in "bcdfghjklmnpqrstvwxz":
+        text = f"replace({text}, '{letter}{letter}', '{letter}')"
+    return f"left({name}, 1) || left(translate(substr({text}, 2), 'aeiou ', ''), 4)"
+
+
+def _join_attributes(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> None:
+    """Put the declared attributes beside the record columns, each only where it applies."""
+    parts = ["r.record_no", "r.kind", "r.given_name_root", "r.given_name_forms"]
+    parts += ["r.street", "r.house_number"]
+    attributes = columns.attributes
+    for name, column in columns.columns.items():
+        value = f"a.{name}" if name in attributes else f"r.{name}"
+        if name == "email":
+            value = "r.email_base"
+        if column.kind == "date":
+            value = f"try_cast({value} as date)"
+        if column.applies_to != "all":
+            value = f"case when r.kind = '{column.applies_to}' then {value} end"
+        parts.append(f"{value} as {name}")
+    join = ""
+    if attributes:
+        pivoted = ", ".join(
+            f"max(value) filter (identity_column = '{name}') as {name}" for name in attributes
+        )
+        join = f"""left join (
+            select record_no, {pivoted} from identity.standardised_attributes group by record_no
+        ) as a on r.record_no = a.record_no"""
+    con.execute(
+        f"""create or replace temp table identity_joined as
+        select {", ".join(parts)} from identity.standardised_records as r {join}"""
+    )
+
+
+def _filled(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> tuple[Evidence, ...]:
+    """Return the declared columns that hold more than one value."""
+    names = list(columns.columns)
+    if not names:
+        return ()
+    counts = rows(
+        con,
+        "select "
+        + ", ".join(f"min({n}) is distinct from max({n}) or count({n}) > 1" for n in names)
+        + " from identity_joined",
+    )[0]
+    return tuple(
+        Evidence(n, columns.columns[n]) for n, filled in zip(names, counts, strict=True) if filled
+    )
