@@ -11,7 +11,7 @@ with
 settings as (
     select
         14 as response_days,
-        -- how far apart the uplifts of two groups usually lie; decides how much a group is trusted
+        -- how far apart the uplifts of two groups usually lie; decides how much a group is with_variance
         0.02::decimal(18, 6) as spread_of_groups,
 ),
 
@@ -237,7 +237,7 @@ estimates as (
     window channel_groups as (partition by groups.channel)
 ),
 
-trusted_estimates as (
+estimates_with_variance as (
     select
         estimates.channel,
         estimates.buyer_group,
@@ -257,20 +257,20 @@ trusted_estimates as (
 
 weighed_estimates as (
     select
-        trusted.channel,
-        trusted.buyer_group,
-        trusted.treated_count,
-        trusted.control_count,
-        trusted.treated_buyer_count,
-        trusted.control_buyer_count,
-        trusted.weight,
-        trusted.uplift,
-        trusted.channel_weight,
-        trusted.channel_uplift,
-        trusted.variance,
-        trusted.spread_of_groups * trusted.spread_of_groups
-        / (trusted.spread_of_groups * trusted.spread_of_groups + trusted.variance) as own_weight,
-    from trusted_estimates as trusted
+        with_variance.channel,
+        with_variance.buyer_group,
+        with_variance.treated_count,
+        with_variance.control_count,
+        with_variance.treated_buyer_count,
+        with_variance.control_buyer_count,
+        with_variance.weight,
+        with_variance.uplift,
+        with_variance.channel_weight,
+        with_variance.channel_uplift,
+        with_variance.variance,
+        with_variance.spread_of_groups * with_variance.spread_of_groups
+        / (with_variance.spread_of_groups * with_variance.spread_of_groups + with_variance.variance) as own_weight,
+    from estimates_with_variance as with_variance
 )
 
 select
