@@ -26,29 +26,33 @@ records as (
         records.source,
         records.record_id,
         records.kind,
-        records.given_name,
-        records.family_name,
-        records.full_name,
+        case
+            when standardised.is_name_turned_round then records.family_name
+            else records.given_name
+        end as given_name,
+        case
+            when standardised.is_name_turned_round then records.given_name
+            else records.family_name
+        end as family_name,
         records.company_name,
-        records.organisation_number,
-        records.email,
-        records.phone,
+        coalesce(standardised.organisation_number, records.organisation_number)
+            as organisation_number,
         records.street,
         records.postcode,
         records.city,
         records.region,
         records.country,
-        records.birth_on,
-        records.gender,
-        records.language,
-        records.national_id,
-        records.loyalty_id,
+        standardised.birth_on,
         records.is_prospect,
         records.is_deceased,
         records.has_protected_identity,
         records.created_at,
         records.updated_at,
     from staging.customer_records as records
+    left join identity.standardised_records as standardised
+        on
+            records.source = standardised.source
+            and records.record_id = standardised.record_id
 ),
 
 winners as (
@@ -148,11 +152,11 @@ select
     case when per_customer.is_company then 'company' else 'person' end as kind, -- What most of the records are: person or company
     winning_values.given_name, -- Given name
     winning_values.family_name, -- Family name
-    winning_values.full_name, -- Name as the source writes it in one field, else given and family name
+    winning_values.full_name, -- Given and family name, else the name as the source writes it in one field
     winning_values.company_name, -- Name of the company
     winning_values.organisation_number, -- Organisation number of the company
     winning_values.email, -- E-mail address in lower case
-    winning_values.phone, -- Phone number
+    winning_values.phone, -- Phone number in E.164
     winning_values.street, -- Street and number; the five address fields come from one record
     winning_values.postcode, -- Postcode
     winning_values.city, -- City

@@ -4,7 +4,10 @@
 -- order of the rules is fixed: a valid value before an invalid one, fresh before stale, then the
 -- more trusted source, the newer record, the more complete value, the value more records agree
 -- on, and at last the record first in key order, so that the same input always gives the same
--- profile. How soon a group goes stale stands in survivorship_policies. Holds personal values.
+-- profile. How soon a group goes stale, and whether an invalid value may stand for want of a
+-- better one, is said in survivorship_policies. Valid is what identity.standardised_records could
+-- read, and no address or number that is shared by too many different names. Holds personal
+-- values.
 
 with
 
@@ -12,21 +15,22 @@ survivorship_policies as (
     select
         policies.field_group,
         policies.stale_after_days,
+        policies.may_be_invalid,
     from (
         values
         -- people change these: after two years a less trusted but fresh source knows better
-        ('email', 730),
-        ('phone', 730),
-        ('address', 730),
-        ('language', 730),
-        -- these do not age
-        ('name', null),
-        ('organisation', null),
-        ('birth_date', null),
-        ('gender', null),
-        ('national_id', null),
-        ('loyalty_id', null)
-    ) as policies (field_group, stale_after_days)
+        ('email', 730, false),
+        ('phone', 730, false),
+        ('address', 730, true),
+        ('language', 730, false),
+        -- these do not age; half a name is still what to call somebody
+        ('name', null, true),
+        ('organisation', null, true),
+        ('birth_date', null, false),
+        ('gender', null, true),
+        ('national_id', null, false),
+        ('loyalty_id', null, false)
+    ) as policies (field_group, stale_after_days, may_be_invalid)
 ),
 
 clock as (
@@ -44,31 +48,62 @@ identity_map as (
     from identity.identity_map as links
 ),
 
+standardised as (
+    select
+        standardised.source,
+        standardised.record_id,
+        standardised.is_name_turned_round,
+        standardised.email,
+        standardised.phone,
+        standardised.birth_on,
+        standardised.national_id,
+        standardised.organisation_number,
+        standardised.loyalty_id,
+    from identity.standardised_records as standardised
+),
+
+shared_values as (
+    select
+        shared.identity_column,
+        shared.value as shared_value,
+    from identity.shared_identifiers as shared
+    where shared.identity_column in ('email', 'phone')
+),
+
 records as (
     select
         identity_map.customer_id,
         records.source,
         records.record_id,
-        records.given_name,
-        records.family_name,
-        coalesce(
-            records.full_name,
-            nullif(concat_ws(' ', records.given_name, records.family_name), '')
-        ) as full_name,
+        case
+            when standardised.is_name_turned_round then records.family_name
+            else records.given_name
+        end as given_name,
+        case
+            when standardised.is_name_turned_round then records.given_name
+            else records.family_name
+        end as family_name,
+        records.full_name,
         records.company_name,
         records.organisation_number,
-        records.email,
-        records.phone,
+        standardised.organisation_number as valid_organisation_number,
+        lower(trim(records.email)) as email,
+        case when shared_emails.shared_value is null then standardised.email end as valid_email,
+        trim(records.phone) as phone,
+        case when shared_phones.shared_value is null then standardised.phone end as valid_phone,
         records.street,
         records.postcode,
         records.city,
         records.region,
         records.country,
         records.birth_on,
+        standardised.birth_on as valid_birth_on,
         records.gender,
         records.language,
         records.national_id,
+        standardised.national_id as valid_national_id,
         records.loyalty_id,
+        standardised.loyalty_id as valid_loyalty_id,
         coalesce(records.trust, 1000) as trust,
         records.updated_at,
         date_diff(
@@ -76,30 +111,58 @@ records as (
             ((records.updated_at at time zone 'UTC') at time zone clock.time_zone)::date,
             clock.as_of_on
         ) as age_days,
-        clock.as_of_on,
     from staging.customer_records as records
     inner join identity_map
         on
             records.source = identity_map.source
             and records.record_id = identity_map.record_id
     cross join clock
+    left join standardised
+        on
+            records.source = standardised.source
+            and records.record_id = standardised.record_id
+    left join shared_values as shared_emails
+        on
+            standardised.email = shared_emails.shared_value
+            and shared_emails.identity_column = 'email'
+    left join shared_values as shared_phones
+        on
+            standardised.phone = shared_phones.shared_value
+            and shared_phones.identity_column = 'phone'
 ),
 
-candidates as (
+named_records as (
     select
         records.customer_id,
-        'name' as field_group,
         records.source,
         records.record_id,
-        records.full_name as field_value,
-        records.full_name like '% %' as is_valid,
+        coalesce(
+            nullif(concat_ws(' ', records.given_name, records.family_name), ''),
+            records.full_name
+        ) as full_name,
+        records.given_name is not null and records.family_name is not null as is_split,
         (records.given_name is not null)::integer
-        + (records.family_name is not null)::integer as completeness,
+        + (records.family_name is not null)::integer as name_part_count,
         records.trust,
         records.updated_at,
         records.age_days,
     from records
-    where records.full_name is not null
+),
+
+candidates as (
+    select
+        named_records.customer_id,
+        'name' as field_group,
+        named_records.source,
+        named_records.record_id,
+        named_records.full_name as field_value,
+        named_records.is_split or named_records.full_name like '% %' as is_valid,
+        named_records.name_part_count as completeness,
+        named_records.trust,
+        named_records.updated_at,
+        named_records.age_days,
+    from named_records
+    where named_records.full_name is not null
     union all
     select
         records.customer_id,
@@ -107,7 +170,7 @@ candidates as (
         records.source,
         records.record_id,
         concat_ws(', ', records.company_name, records.organisation_number) as field_value,
-        records.organisation_number is not null as is_valid,
+        records.valid_organisation_number is not null as is_valid,
         (records.company_name is not null)::integer
         + (records.organisation_number is not null)::integer as completeness,
         records.trust,
@@ -121,8 +184,8 @@ candidates as (
         'email' as field_group,
         records.source,
         records.record_id,
-        lower(trim(records.email)) as field_value,
-        regexp_full_match(trim(records.email), '[^@\s]+@[^@\s]+\.[^@\s.]+') as is_valid,
+        coalesce(records.valid_email, records.email) as field_value,
+        records.valid_email is not null as is_valid,
         1 as completeness,
         records.trust,
         records.updated_at,
@@ -135,8 +198,8 @@ candidates as (
         'phone' as field_group,
         records.source,
         records.record_id,
-        trim(records.phone) as field_value,
-        length(regexp_replace(records.phone, '[^0-9]', '', 'g')) between 6 and 15 as is_valid,
+        coalesce(records.valid_phone, records.phone) as field_value,
+        records.valid_phone is not null as is_valid,
         1 as completeness,
         records.trust,
         records.updated_at,
@@ -177,7 +240,7 @@ candidates as (
         records.source,
         records.record_id,
         records.birth_on::varchar as field_value,
-        records.birth_on > date '1900-01-01' and records.birth_on <= records.as_of_on as is_valid,
+        records.valid_birth_on is not null as is_valid,
         1 as completeness,
         records.trust,
         records.updated_at,
@@ -204,7 +267,7 @@ candidates as (
         'language' as field_group,
         records.source,
         records.record_id,
-        records.language as field_value,
+        lower(records.language) as field_value,
         length(records.language) = 2 as is_valid,
         1 as completeness,
         records.trust,
@@ -218,8 +281,8 @@ candidates as (
         'national_id' as field_group,
         records.source,
         records.record_id,
-        records.national_id as field_value,
-        true as is_valid,
+        coalesce(records.valid_national_id, records.national_id) as field_value,
+        records.valid_national_id is not null as is_valid,
         1 as completeness,
         records.trust,
         records.updated_at,
@@ -232,8 +295,8 @@ candidates as (
         'loyalty_id' as field_group,
         records.source,
         records.record_id,
-        records.loyalty_id as field_value,
-        true as is_valid,
+        coalesce(records.valid_loyalty_id, records.loyalty_id) as field_value,
+        records.valid_loyalty_id is not null as is_valid,
         1 as completeness,
         records.trust,
         records.updated_at,
@@ -256,6 +319,7 @@ judged_candidates as (
         candidates.trust,
         candidates.updated_at,
         candidates.completeness,
+        candidates.is_valid or policies.may_be_invalid as is_usable,
         count(*) over (
             partition by candidates.customer_id, candidates.field_group, lower(candidates.field_value)
         ) as agreeing_count,
@@ -275,6 +339,7 @@ ranked_candidates as (
         judged.record_id,
         judged.field_value,
         judged.is_valid,
+        judged.is_usable,
         judged.is_stale,
         judged.trust,
         judged.updated_at,
@@ -311,6 +376,7 @@ decided_candidates as (
         ranked.record_id,
         ranked.field_value,
         ranked.is_valid,
+        ranked.is_usable,
         ranked.is_stale,
         ranked.updated_at,
         ranked.agreeing_count,
@@ -338,6 +404,7 @@ select
     decided.record_id, -- Record the value comes from
     decided.field_value, -- The value as one text; the fields of a group joined by commas
     case
+        when not decided.is_usable then 'not_valid'
         when decided.candidate_count = 1 then 'only_value'
         when decided.value_rank > 1 then decided.lost_by
         else lead(decided.lost_by) over (
@@ -345,11 +412,11 @@ select
             order by decided.value_rank
         )
     end as decided_by, -- What decided: for the winner against the second, for a loser against the winner
-    decided.value_rank::integer as value_rank, -- 1 is the winner
+    decided.value_rank::integer as value_rank, -- 1 comes first; it wins unless it is invalid where only valid values count
     decided.candidate_count::integer as candidate_count, -- Records of the customer that have a value
     decided.agreeing_count::integer as agreeing_count, -- Records with this same value, this one included
-    decided.value_rank = 1 as is_winner, -- The golden profile takes this record's value
-    decided.is_valid, -- The value has the form it should have
+    decided.value_rank = 1 and decided.is_usable as is_winner, -- The golden profile takes this record's value
+    decided.is_valid, -- The value could be read, and is complete enough to use
     decided.is_stale, -- Older than the group's limit, or without a date
     decided.updated_at, -- When the record was last changed, UTC
 from decided_candidates as decided
