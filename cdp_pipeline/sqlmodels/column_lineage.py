@@ -7,13 +7,11 @@ it. It is value lineage: ``where`` and join keys are not in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlglot import MappingSchema, exp
 from sqlglot.errors import SqlglotError
 from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer import build_scope
-from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
 from cdp_pipeline.sqlmodels.tables import ColumnName
@@ -25,14 +23,6 @@ class LineageError(Exception):
     def __init__(self, message: str, column: str = "") -> None:
         super().__init__(message)
         self.message, self.column = message, column
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A statement with its columns resolved; `tree` carries types where they are known."""
-
-    tree: exp.Expr
-    columns: dict[str, tuple[ColumnName, ...]]
 
 
 class KnownTables:
@@ -50,8 +40,8 @@ class KnownTables:
             exp.table_(table, db=schema), dict(columns), dialect="duckdb", match_depth=False
         )
 
-    def trace(self, tree: exp.Query) -> Traced:
-        """Return the statement resolved, with the lineage of each of its columns.
+    def trace(self, tree: exp.Query) -> dict[str, tuple[ColumnName, ...]]:
+        """Return for each column of a statement the columns it is made of.
 
         `tree` is changed on the way and must not be used again.
         """
@@ -64,7 +54,6 @@ class KnownTables:
                 validate_qualify_columns=False,
                 identify=False,
             )
-            resolved = annotate_types(resolved, schema=self._schema, dialect="duckdb")
             scope = build_scope(resolved)
             nodes = lineage(
                 None,
@@ -78,9 +67,7 @@ class KnownTables:
         except (SqlglotError, ValueError, KeyError) as error:
             raise LineageError(str(error).splitlines()[0]) from error
         aliases = _physical_aliases(resolved)
-        return Traced(
-            resolved, {name: self._leaves(name, node, aliases) for name, node in nodes.items()}
-        )
+        return {name: self._leaves(name, node, aliases) for name, node in nodes.items()}
 
     def _leaves(
         self, column: str, root: Node, aliases: Mapping[str, str | None]
@@ -92,13 +79,18 @@ class KnownTables:
                 continue
             alias, _, name = node.name.replace('"', "").rpartition(".")
             if isinstance(source, exp.Table):
-                if source.db:
-                    found.add((f"{source.db}.{source.name}", name))
-                continue  # a table function: its values come from no table
-            if alias not in aliases:
+                if not source.db:
+                    continue  # a table function: its values come from no table
+                table: str | None = f"{source.db}.{source.name}"
+            elif alias in aliases:
+                table = aliases[alias]
+            else:
                 raise LineageError(f"cannot tell where {alias}.{name} comes from", column)
-            if (table := aliases[alias]) is not None:
-                found.add((table, name))
+            if table is None:
+                continue
+            if name not in self.columns.get(table, ()):
+                raise LineageError(f"cannot tell where {name} comes from", column)
+            found.add((table, name))
         return tuple(sorted(found))
 
 

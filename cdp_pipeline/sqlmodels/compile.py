@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdp_pipeline.quality.conditions import compile_check
-from cdp_pipeline.sqlmodels.column_lineage import KnownTables, LineageError, Traced
+from cdp_pipeline.sqlmodels.column_lineage import KnownTables, LineageError
 from cdp_pipeline.sqlmodels.declarations import Declaration
 from cdp_pipeline.sqlmodels.drafts import Draft, Drafts, published_names
 from cdp_pipeline.sqlmodels.dry_run import DryRun, DryRunError
@@ -21,6 +21,9 @@ from cdp_pipeline.sqlmodels.house_rules import type_problems, unused_allowances
 from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.statements import ParsedModel
 from cdp_pipeline.sqlmodels.tables import PREVIOUS, Column, ColumnName, Rule, Table
+
+Lineages = Mapping[str, tuple[ColumnName, ...]]
+"""For each column of a statement the columns it is made of."""
 
 
 def compile_drafts(
@@ -41,6 +44,7 @@ class _Compiler:
     def __init__(self, dry_run: DryRun, found: Drafts, problems: list[Problem]) -> None:
         self.dry_run, self.found, self.problems = dry_run, found, problems
         self.previous = found.previous
+        self.previous_types: dict[tuple[str, str], dict[str, str]] = {}
         self.known = KnownTables()
         self.tables: dict[str, Table] = {}
         self.layer = ""
@@ -88,7 +92,9 @@ class _Compiler:
             name = f"{PREVIOUS}.{table}"
             self.dry_run.forget(name)
             try:
-                self.known.add(name, self.dry_run.declare(name, columns))
+                types = self.dry_run.declare(name, columns)
+                self.known.add(name, types)
+                self.previous_types[(self.layer, table)] = types
             except DryRunError as error:
                 self._previous_problem(self.layer, table, error.message)
 
@@ -238,7 +244,7 @@ class _Compiler:
                 return None
         return types
 
-    def _trace(self, model: ParsedModel) -> Traced | None:
+    def _trace(self, model: ParsedModel) -> Lineages | None:
         if model.tree is None:
             return None
         lines = {projection.name: projection.line for projection in model.projections}
@@ -253,12 +259,12 @@ class _Compiler:
                 "lineage",
             )
             return None
-        self.problems.extend(type_problems(model, traced.tree))
+        self.problems.extend(type_problems(model, self.dry_run))
         self.problems.extend(unused_allowances(model))
         return traced
 
     def _model_columns(
-        self, model: ParsedModel, types: Mapping[str, str], traced: Traced
+        self, model: ParsedModel, types: Mapping[str, str], traced: Lineages
     ) -> tuple[Column, ...]:
         written = {projection.name: projection for projection in model.projections}
         return tuple(
@@ -266,7 +272,7 @@ class _Compiler:
                 name,
                 kind,
                 written[name].doc if name in written else "",
-                lineage=traced.columns.get(name, ()),
+                lineage=traced.get(name, ()),
                 drops=written[name].drops if name in written else (),
                 line=written[name].line if name in written else 1,
             )
@@ -274,7 +280,7 @@ class _Compiler:
         )
 
     def _entity_columns(
-        self, draft: Draft, types: Mapping[str, str], traced: Traced
+        self, draft: Draft, types: Mapping[str, str], traced: Lineages
     ) -> tuple[Column, ...]:
         assert draft.declaration is not None
         specs = draft.declaration.spec.columns
@@ -284,7 +290,7 @@ class _Compiler:
                 kind,
                 specs[name].doc,
                 specs[name].personal,
-                traced.columns.get(name, ()),
+                traced.get(name, ()),
                 tuple(sorted(specs[name].drops.items())),
                 draft.declaration.line("columns", name),
             )
@@ -324,15 +330,14 @@ class _Compiler:
     def check_previous(self) -> None:
         """Check that what is read of the last release is what today's tables publish."""
         today = published_names(self.found.layers, self.found.drafts)
-        for layer, tables in self.previous.items():
-            for bare, columns in tables.items():
-                if bare not in today:
-                    self._previous_problem(layer, bare, "there is no table of this name")
-                elif (table := self.tables.get(today[bare])) is not None:
-                    self._check_previous_columns(layer, table, columns)
+        for (layer, bare), types in self.previous_types.items():
+            if bare not in today:
+                self._previous_problem(layer, bare, "there is no table of this name")
+            elif (table := self.tables.get(today[bare])) is not None:
+                self._check_previous_columns(layer, table, types)
 
-    def _check_previous_columns(self, layer: str, table: Table, columns: Mapping[str, str]) -> None:
-        for name, kind in self.dry_run.canonical(columns).items():
+    def _check_previous_columns(self, layer: str, table: Table, types: Mapping[str, str]) -> None:
+        for name, kind in types.items():
             if name not in table.column:
                 self._previous_problem(layer, table.bare_name, f"{table.name} has no {name}")
             elif table.column[name].type != kind:

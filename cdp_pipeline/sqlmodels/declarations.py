@@ -100,13 +100,15 @@ class Declaration:
 class LayerDeclarations:
     """Everything one layer's ``_tables.yml`` says.
 
-    `names` holds every entry, those too that do not fit and are not in `tables`.
+    `names` holds every entry, those too that do not fit and are not in `tables`; `is_valid` is
+    False where the file could not be read, so that nothing is known of what it declares.
     """
 
     tables: dict[str, Declaration]
     previous: dict[str, dict[str, str]]
     previous_places: dict[str, tuple[Path, int]]
     names: frozenset[str]
+    is_valid: bool = True
 
 
 def layers_in_order(path: Path, problems: list[Problem]) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ def layer_declarations(path: Path, problems: list[Problem]) -> LayerDeclarations
             tables[name] = declaration
     previous = _previous(source, data.get(_PREVIOUS_KEY), problems)
     places = {table: (path, source.line(_PREVIOUS_KEY, table)) for table in previous}
-    return LayerDeclarations(tables, previous, places, frozenset(data))
+    return LayerDeclarations(tables, previous, places, frozenset(data), source.is_valid)
 
 
 def entity_declaration(path: Path, problems: list[Problem]) -> Declaration | None:

@@ -141,6 +141,7 @@ def _merged(paths: Sequence[Path], problems: list[Problem]) -> LayerDeclarations
             merged.previous | one.previous,
             merged.previous_places | one.previous_places,
             merged.names | one.names,
+            merged.is_valid and one.is_valid,
         )
     return merged
 
@@ -173,7 +174,8 @@ def _add_model(
     found.problems.extend(text_problems(model))
     bare = name.split(".", 1)[1]
     declaration = declarations.tables.get(bare) if declarations else None
-    if declaration is None and not (declarations and bare in declarations.names):
+    is_known = declarations and (bare in declarations.names or not declarations.is_valid)
+    if declaration is None and not is_known:
         found.problems.append(
             Problem(
                 path,

@@ -66,23 +66,31 @@ class DryRun:
         if schema in self._schemas:
             self._con.execute(f"drop table if exists {_quoted(schema)}.{_quoted(table)}")
 
-    def canonical(self, columns: Mapping[str, str]) -> dict[str, str]:
-        """Return the engine's names of declared types."""
-        listing = ", ".join(
-            f"cast(null as {kind}) as {_quoted(column)}" for column, kind in columns.items()
-        )
-        return self.types(f"select {listing}")
-
     def types(self, sql: str) -> dict[str, str]:
         """Return the columns of a statement and their types, without running it."""
         try:
             relation = self._con.sql(sql)
             names, types = relation.columns, relation.types
         except duckdb.Error as error:
-            raise _translated(error) from None
-        except UnicodeDecodeError as error:  # a string literal that is no text
-            raise DryRunError(str(error), 1) from None
+            raise self._located(sql, error) from None
         return {name: str(kind).lower() for name, kind in zip(names, types, strict=True)}
+
+    def plan(self, sql: str) -> str:
+        """Return the engine's plan of a statement as JSON, types and all, without running it."""
+        query = "select json_serialize_plan($1, optimize := false, skip_null := true)"
+        try:
+            text: str = self._con.sql(query, params=[sql]).fetchall()[0][0]
+        except duckdb.Error as error:
+            raise _translated(error) from None
+        return text
+
+    def _located(self, sql: str, error: duckdb.Error) -> DryRunError:
+        """Return the error with its line, which the engine only tells when it explains."""
+        try:
+            self._con.execute(f"explain {sql}").fetchall()
+        except duckdb.Error as again:
+            return _translated(again)
+        return _translated(error)
 
 
 def _quoted(name: str) -> str:

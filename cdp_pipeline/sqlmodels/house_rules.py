@@ -14,8 +14,10 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from cdp_pipeline.sqlmodels.declarations import ONE_ROW_PER
+from cdp_pipeline.sqlmodels.dry_run import DryRun
 from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.statements import ParsedModel, line_of
+from cdp_pipeline.sqlmodels.sums import double_sums
 
 _Node = TypeVar("_Node", bound=exp.Expr)
 _Finding = tuple[int, str, str]
@@ -76,20 +78,8 @@ _ORDERED_WINDOWS = (
     exp.LastValue,
     exp.NthValue,
 )
-_ORDER_FREE = {"list_sort", "array_sort", "list_reverse_sort", "sort_array", "len", "array_length"}
-_FLOATS = (exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT)
-_ALWAYS_FLOAT = (
-    exp.Stddev,
-    exp.StddevPop,
-    exp.StddevSamp,
-    exp.Variance,
-    exp.VariancePop,
-    exp.Corr,
-    exp.CovarPop,
-    exp.CovarSamp,
-    exp.Skewness,
-    exp.Kurtosis,
-)
+_ORDER_FREE = (exp.ArraySort, exp.Length, exp.ArraySize)
+_ORDER_FREE_NAMES = {"list_reverse_sort", "array_reverse_sort", "list_grade_up"}
 
 
 def text_problems(model: ParsedModel, *, needs_docs: bool = True) -> list[Problem]:
@@ -122,9 +112,9 @@ def text_problems(model: ParsedModel, *, needs_docs: bool = True) -> list[Proble
     return problems
 
 
-def type_problems(model: ParsedModel, tree: exp.Expr) -> list[Problem]:
-    """Return what only shows once the types of the columns are known."""
-    return _problems(model, "double_sum", _double_sums(tree))
+def type_problems(model: ParsedModel, dry_run: DryRun) -> list[Problem]:
+    """Return what only shows once the engine knows the tables that are read."""
+    return _problems(model, "double_sum", _double_sums(model, dry_run))
 
 
 def unused_allowances(model: ParsedModel) -> list[Problem]:
@@ -316,9 +306,10 @@ def _unordered(model: ParsedModel) -> Iterator[_Finding]:
             )
     for node in _nodes(model, exp.ArrayAgg, exp.GroupConcat):
         outer = node.parent
-        name = outer.sql_name().lower() if isinstance(outer, exp.Func) else ""
-        name = outer.name.lower() if isinstance(outer, exp.Anonymous) else name
-        if not _is_ordered(node) and name not in _ORDER_FREE:
+        is_free = isinstance(outer, _ORDER_FREE) or (
+            isinstance(outer, exp.Anonymous) and outer.name.lower() in _ORDER_FREE_NAMES
+        )
+        if not is_free and not _is_ordered(node):
             yield (
                 line_of(node),
                 "a list of rows in no order is another list each time",
@@ -380,25 +371,13 @@ def _undocumented(model: ParsedModel) -> Iterator[_Finding]:
             )
 
 
-def _double_sums(tree: exp.Expr) -> Iterator[_Finding]:
-    hint = "cast to decimal before summing, or round the sum: round(sum(x), 6)"
-    for node in tree.find_all(exp.Sum, exp.Avg, *_ALWAYS_FLOAT):
-        kind = node.this.type if node.this is not None else None
-        is_float = kind is not None and kind.this in _FLOATS
-        if (is_float or isinstance(node, _ALWAYS_FLOAT)) and not _is_rounded(node):
-            name = node.sql_name().lower()
-            yield (
-                line_of(node),
-                f"{name} over doubles depends on the order of the rows",
-                hint.replace("sum(x)", f"{name}(x)"),
-            )
-
-
-def _is_rounded(node: exp.Expr) -> bool:
-    parent = node.parent
-    while isinstance(parent, (exp.Filter, exp.Window, exp.Paren)):
-        parent = parent.parent
-    return isinstance(parent, exp.Round)
+def _double_sums(model: ParsedModel, dry_run: DryRun) -> Iterator[_Finding]:
+    for name, line in double_sums(model, dry_run):
+        yield (
+            line,
+            f"{name} over doubles depends on the order of the rows",
+            f"cast to decimal before, or round the result: round({name}(x), 6)",
+        )
 
 
 def _branches(tree: exp.Expr | None) -> Iterator[exp.Select]:

@@ -257,8 +257,15 @@ def _projections(model: ParsedModel, problems: list[Problem]) -> tuple[Projectio
         named = node.args.get("alias") or (node.this if isinstance(node, exp.Column) else node)
         line = line_of(named if isinstance(named, exp.Expr) else node)
         doc, drops = _doc(docs.get(line, ""), model.path, line, problems)
-        projections.append(Projection(node.alias_or_name, line, doc, drops))
+        projections.append(Projection(_name(node), line, doc, drops))
     return tuple(projections)
+
+
+def _name(node: exp.Expr) -> str:
+    """Return the name a column is given; the engine's own name for an expression is none."""
+    if node.is_star:
+        return "*"
+    return node.output_name if isinstance(node, (exp.Alias, exp.Column, exp.Dot)) else ""
 
 
 def _doc(

@@ -19,11 +19,15 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class YamlFile:
-    """A parsed YAML file: its `data`, and the line of every place in it."""
+    """A parsed YAML file: its `data`, and the line of every place in it.
+
+    `is_valid` is False where the syntax is broken; `data` is empty then.
+    """
 
     path: Path
     data: Any
     lines: dict[Place, int]
+    is_valid: bool = True
 
     def line(self, *place: str | int) -> int:
         """Return the line of a place, or of the nearest place around it that is known."""
@@ -45,7 +49,7 @@ def read_yaml(path: Path, problems: list[Problem]) -> YamlFile:
         problems.append(
             Problem(path, line, f"not valid YAML: {error.problem}", "mend the syntax", "yaml")
         )
-        data = None
+        return YamlFile(path, {}, lines, is_valid=False)
     return YamlFile(path, {} if data is None else data, lines)
 
 
