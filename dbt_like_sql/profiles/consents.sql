@@ -198,10 +198,10 @@ select
     ranked_events.channel, -- email, sms, phone, post or ads
     ranked_events.purpose, -- marketing, profiling or service
     ranked_events.reach, -- own, or shared_contact_point for a refusal by another who uses the same address or number
-    ranked_events.contact_point_no::integer as contact_point_no, -- Number of the contact point within the customer {drops email: only a number; drops phone: only a number}
-    ranked_events.event_count::integer as event_count, -- Events seen at this contact point, channel and purpose
+    ranked_events.contact_point_no::integer as contact_point_no, -- Number of the contact point within the customer {drops email, phone: only a number}
+    ranked_events.event_count::integer as event_count, -- Events seen at this contact point, channel and purpose {drops email, phone: only counted}
     ranked_events.is_granted, -- True: given; false: refused or withdrawn
-    ranked_events.contact_key is null as is_for_person, -- No contact point was named: it holds for the person on this channel {drops email: only whether named; drops phone: only whether named}
+    ranked_events.contact_key is null as is_for_person, -- No contact point was named: it holds for the person on this channel {drops email, phone: only whether one is named}
     current_keys.customer_id is not null as is_current_contact_point, -- The contact point is the golden profile's own today
     ranked_events.customer_id is null as is_orphan, -- The record belongs to no customer
     ranked_events.decided_at, -- When it was decided, UTC

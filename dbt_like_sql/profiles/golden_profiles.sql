@@ -34,15 +34,22 @@ records as (
             when standardised.is_name_turned_round then records.given_name
             else records.family_name
         end as family_name,
+        records.full_name,
         records.company_name,
         coalesce(standardised.organisation_number, records.organisation_number)
             as organisation_number,
+        standardised.email,
+        standardised.phone,
         records.street,
         records.postcode,
         records.city,
         records.region,
         records.country,
         standardised.birth_on,
+        records.gender,
+        lower(records.language) as language, -- noqa: RF04
+        standardised.national_id,
+        standardised.loyalty_id,
         records.is_prospect,
         records.is_deceased,
         records.has_protected_identity,
@@ -61,7 +68,6 @@ winners as (
         provenance.field_group,
         provenance.source,
         provenance.record_id,
-        provenance.field_value,
     from profiles.profile_provenance as provenance
     where provenance.is_winner
 ),
@@ -72,25 +78,30 @@ winning_values as (
         winners.customer_id,
         max(records.given_name) filter (where winners.field_group = 'name') as given_name,
         max(records.family_name) filter (where winners.field_group = 'name') as family_name,
-        max(winners.field_value) filter (where winners.field_group = 'name') as full_name,
+        max(
+            coalesce(
+                nullif(concat_ws(' ', records.given_name, records.family_name), ''),
+                records.full_name
+            )
+        ) filter (where winners.field_group = 'name') as full_name,
         max(records.company_name) filter (
             where winners.field_group = 'organisation'
         ) as company_name,
         max(records.organisation_number) filter (
             where winners.field_group = 'organisation'
         ) as organisation_number,
-        max(winners.field_value) filter (where winners.field_group = 'email') as email,
-        max(winners.field_value) filter (where winners.field_group = 'phone') as phone,
+        max(records.email) filter (where winners.field_group = 'email') as email,
+        max(records.phone) filter (where winners.field_group = 'phone') as phone,
         max(records.street) filter (where winners.field_group = 'address') as street,
         max(records.postcode) filter (where winners.field_group = 'address') as postcode,
         max(records.city) filter (where winners.field_group = 'address') as city,
         max(records.region) filter (where winners.field_group = 'address') as region,
         max(records.country) filter (where winners.field_group = 'address') as country,
         max(records.birth_on) filter (where winners.field_group = 'birth_date') as birth_on,
-        max(winners.field_value) filter (where winners.field_group = 'gender') as gender,
-        max(winners.field_value) filter (where winners.field_group = 'language') as language, -- noqa: RF04
-        max(winners.field_value) filter (where winners.field_group = 'national_id') as national_id,
-        max(winners.field_value) filter (where winners.field_group = 'loyalty_id') as loyalty_id,
+        max(records.gender) filter (where winners.field_group = 'gender') as gender,
+        max(records.language) filter (where winners.field_group = 'language') as language, -- noqa: RF04
+        max(records.national_id) filter (where winners.field_group = 'national_id') as national_id,
+        max(records.loyalty_id) filter (where winners.field_group = 'loyalty_id') as loyalty_id,
     from winners
     inner join records
         on
