@@ -142,6 +142,12 @@ def package_sql() -> Path:
     return shipped if shipped.is_dir() else _PACKAGE.parent / "dbt_like_sql"
 
 
+def home_file(home: Home, name: str) -> Path:
+    """Return a file of ``dbt_like_sql``: the home's own where it has one, else the package's."""
+    own = home.sql / name
+    return own if own.exists() else package_sql() / name
+
+
 def find_home(path: Path | str | None = None) -> Home:
     """Open a home: the given folder, else ``CDP_HOME``, else the nearest folder with ``cdp.yml``.
 

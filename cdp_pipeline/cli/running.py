@@ -31,8 +31,9 @@ class _Steps(logging.Handler):
         super().__init__()
         self.progress = progress
         self.task = progress.add_task("starting", total=total)
-        self.seconds: Counter[str] = Counter()
+        self.layers: dict[str, dict[str, float]] = {}
         self.made: Counter[str] = Counter()
+        self.rows: dict[str, int] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         said: dict[str, Any] | None = getattr(record, "cdp", None)
@@ -42,8 +43,13 @@ class _Steps(logging.Handler):
         if said["event"] == "started":
             self.progress.update(self.task, description=said["table"])
             return
-        self.seconds[layer] += said["seconds"]
+        taken = self.layers.setdefault(layer, {"seconds": 0, "cpu_seconds": 0, "peak_gb": 0})
+        if said["event"] == "made":
+            taken["seconds"] += said["seconds"]
+            taken["cpu_seconds"] += said["cpu_seconds"]
+        taken["peak_gb"] = max(taken["peak_gb"], said["peak_gb"])
         self.made[said["event"]] += 1
+        self.rows[said["table"]] = said["rows"]
         self.progress.update(self.task, advance=1, description=said["table"])
 
 
@@ -208,7 +214,11 @@ def _summary(
         },
         "checks": after.manifest["checks"] if after is not None else {},
         "steps": dict(steps.made),
-        "seconds_per_layer": {layer: round(s, 1) for layer, s in steps.seconds.items()},
+        "rows": steps.rows,
+        "layers": {
+            layer: {name: round(value, 2) for name, value in taken.items()}
+            for layer, taken in steps.layers.items()
+        },
         "seconds": round(seconds, 1),
         "exports": str(home.exports / "latest"),
         "database": str(home.databases / "cdp.duckdb"),
@@ -235,7 +245,8 @@ def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
     if summary["checks"]:
         checks = summary["checks"]
         grid.add_row("checks", f"{checks['passed']} passed, {checks['warned']} warn")
-    layers = ", ".join(f"{name} {s:g}" for name, s in summary["seconds_per_layer"].items() if s)
+    taken = {name: round(layer["seconds"], 1) for name, layer in summary["layers"].items()}
+    layers = ", ".join(f"{name} {seconds:g}" for name, seconds in taken.items() if seconds)
     grid.add_row("seconds", f"{summary['seconds']:g}" + (f" ({layers})" if layers else ""))
     for failure in summary["failures"]:
         grid.add_row("[red]failed[/]", f"[red]{failure['table']}[/]: {failure['message']}")

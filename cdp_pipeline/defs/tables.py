@@ -92,13 +92,14 @@ def steps_asset(
     *,
     kinds: set[str],
     retries: int = 0,
+    extra_reads: Sequence[str] = (),
 ) -> dg.AssetsDefinition:
     """Return the assets that one step makes, with what Dagster's pages show of them."""
     own = {table.name for table in tables}
 
     @dg.multi_asset(
         name=tables[0].name.replace(".", "__"),
-        specs=[_spec(table, root, kinds, own) for table in tables],
+        specs=[_spec(table, root, kinds, own, extra_reads) for table in tables],
         check_specs=[spec for table in tables for spec in _check_specs(table)],
         retry_policy=dg.RetryPolicy(max_retries=retries, delay=5) if retries else None,
     )
@@ -118,10 +119,12 @@ def steps_asset(
     return assets
 
 
-def _spec(table: Table, root: Path, kinds: set[str], own: set[str]) -> dg.AssetSpec:
+def _spec(
+    table: Table, root: Path, kinds: set[str], own: set[str], extra_reads: Sequence[str]
+) -> dg.AssetSpec:
     return dg.AssetSpec(
         key=asset_key(table.name),
-        deps=[asset_key(read) for read in table.reads if read not in own],
+        deps=[asset_key(read) for read in {*table.reads, *extra_reads} if read not in own],
         description=table.description,
         group_name=table.layer,
         owners=[f"team:{table.owner}"],
@@ -184,6 +187,8 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
             BLOCKING, asset=key, blocking=True, description="; ".join(rules["block"])
         )
     ]
+    if table.made_by == "source":
+        rules["warn"] = ["every delivery is accepted; no row is rejected"]
     if rules["warn"]:
         specs.append(
             dg.AssetCheckSpec(WARNING, asset=key, description="; ".join(rules["warn"]))

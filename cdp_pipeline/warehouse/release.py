@@ -21,7 +21,7 @@ import yaml
 
 from cdp_pipeline import __version__
 from cdp_pipeline.errors import CdpError, ReleaseRefusedError
-from cdp_pipeline.settings import Home, package_sql
+from cdp_pipeline.settings import Home, home_file
 from cdp_pipeline.warehouse import databases
 from cdp_pipeline.warehouse.previous import (
     MANIFEST,
@@ -64,8 +64,7 @@ class Export:
 
 def read_exports(home: Home) -> list[Export]:
     """Read which tables are published, from the home or the package (``export/exports.yml``)."""
-    own = home.sql / "export" / "exports.yml"
-    file = own if own.exists() else package_sql() / "export" / "exports.yml"
+    file = home_file(home, "export/exports.yml")
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     try:
         return [

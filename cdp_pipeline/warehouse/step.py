@@ -11,19 +11,21 @@ import hashlib
 import logging
 import os
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 import pyarrow.parquet as pq
 
 from cdp_pipeline.errors import StepError
-from cdp_pipeline.quality import evaluate
+from cdp_pipeline.quality import RuleResult, evaluate
 from cdp_pipeline.settings import Home
 from cdp_pipeline.sqlmodels import Project, Table
 from cdp_pipeline.warehouse.engine import (
@@ -76,6 +78,27 @@ class RunContext:
     force: bool = False
 
 
+@dataclass
+class Taken:
+    """What a step took: wall and processor seconds."""
+
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything about one run of one step but its logic."""
+
+    tables: Sequence[Table]
+    inputs: Mapping[str, TableVersion]
+    previous: Sequence[str]
+    fingerprint: str
+    hashes: Mapping[str, str]
+    recipe: str
+    files: tuple[Path, ...]
+
+
 class Warehouse:
     """The tables of one home, and the steps that make them.
 
@@ -118,6 +141,7 @@ class Warehouse:
         code: str,
         settings: Mapping[str, Any] | None = None,
         extra_reads: Sequence[str] = (),
+        files: Sequence[Path] = (),
     ) -> list[TableVersion]:
         """Make tables, unless the same were made before.
 
@@ -133,6 +157,8 @@ class Warehouse:
             Settings that decide the result.
         extra_reads : sequence of str
             Inputs beside those the tables declare.
+        files : sequence of Path
+            Files beside the inputs that the logic may read.
 
         Returns
         -------
@@ -141,7 +167,7 @@ class Warehouse:
         """
         tables = [self.table(name) for name in names]
         reads = sorted({r for t in tables for r in t.reads} | set(extra_reads))
-        previous = sorted({r for t in tables for r in t.previous_reads})
+        previous = sorted({r.removeprefix("previous.") for t in tables for r in t.previous_reads})
         by = names[0]
         inputs = {read: self.store.needed_head(read, by=by) for read in reads}
         hashes = {read: version.content_hash for read, version in inputs.items()}
@@ -158,67 +184,95 @@ class Warehouse:
         if is_model and not self.run.train:
             kept = self._trained(by, recipe)
             if kept is not None:
-                return [self._use(kept, "kept")]
+                return [self.use(kept, "kept")]
         fingerprint = fingerprint_of(parts | {"inputs": hashes})
         found = [self.store.version(name, fingerprint) for name in names]
         if all(found) and not self.run.force and all(self._is_whole(v) for v in found if v):
-            return [self._use(version, "unchanged") for version in found if version]
-        made = self._run(tables, inputs, previous, fingerprint, hashes, logic, recipe)
+            return [self.use(version, "unchanged") for version in found if version]
+        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files))
+        made = self._run(job, logic)
         self._refuse_other_bytes(found, made)
-        return [self._use(version, "made") for version in made]
+        return [self.use(version, "made") for version in made]
 
-    def _run(
-        self,
-        tables: Sequence[Table],
-        inputs: Mapping[str, TableVersion],
-        previous: Sequence[str],
-        fingerprint: str,
-        hashes: Mapping[str, str],
-        logic: Callable[[Connection], Made],
-        recipe: str,
-    ) -> list[TableVersion]:
-        by = tables[0].name
-        log.info("step started", extra={"cdp": {"event": "started", "table": by}})
+    @contextmanager
+    def timed(self, table: str) -> Iterator[Taken]:
+        """Say that a table is being made, and measure what it takes."""
+        log.info("step started", extra={"cdp": {"event": "started", "table": table}})
+        taken = Taken()
         started, cpu = time.perf_counter(), time.process_time()
-        with translated(f"making {by}"), self._connection(tables, inputs, previous) as connection:
-            for schema in {name.split(".")[0] for name in inputs} | {"previous"}:
-                connection.execute(f"create schema if not exists {schema}")
-            for name, version in inputs.items():
-                connection.execute(f"create view {name} as {self.store.select(version)}")
-            for name in previous:
-                select = view_sql(self.previous, name, self._previous_columns(tables, name))
-                connection.execute(f"create view previous.{name} as {select}")
+        yield taken
+        taken.seconds = round(time.perf_counter() - started, 3)
+        taken.cpu_seconds = round(time.process_time() - cpu, 3)
+
+    @property
+    def spill(self) -> Path:
+        """Folder for what does not fit in memory; emptied when a run starts."""
+        return self.home.warehouse / ".spill" / str(os.getpid())
+
+    def _run(self, job: _Job, logic: Callable[[Connection], Made]) -> list[TableVersion]:
+        """Run the logic in a connection of its own; write, check and keep its tables."""
+        by = job.tables[0].name
+        with (
+            self.timed(by) as taken,
+            translated(f"making {by}"),
+            self._connection(job) as connection,
+        ):
+            self._show_inputs(connection, job)
             result = logic(connection)
-            missing = {t.name for t in tables} - set(result.tables)
+            missing = {t.name for t in job.tables} - set(result.tables)
             if missing:
                 raise StepError(f"the step of {by} did not return {', '.join(sorted(missing))}.")
-            written = [self._write(connection, t, result.tables[t.name]) for t in tables]
+            written = [self._write(connection, t, result.tables[t.name]) for t in job.tables]
             checks = [
                 tuple(evaluate(connection, t, f"read_parquet({literal(file)})"))
-                for t, file in zip(tables, written, strict=True)
+                for t, file in zip(job.tables, written, strict=True)
             ]
-        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
         versions = []
-        for table, file, results in zip(tables, written, checks, strict=True):
-            target = self.store.parquet(table.name, fingerprint)
-            content = file_hash(file)
-            file.replace(target)
-            version = TableVersion(
-                table=table.name,
-                fingerprint=fingerprint,
-                content_hash=content,
-                files=(self.store.relative(target),),
-                row_count=pq.read_metadata(target).num_rows,
-                columns=tuple((column.name, column.type) for column in table.columns),
-                inputs=dict(hashes),
-                checks=tuple(r.as_dict() for r in results),
-                figures={**result.figures, "recipe": recipe},
-                seconds=round(seconds, 3),
-                cpu_seconds=round(cpu_seconds, 3),
-            )
-            self.store.save(version)
-            versions.append(version)
+        for table, file, results in zip(job.tables, written, checks, strict=True):
+            # A step that makes several tables took its time once.
+            spent = taken if table is job.tables[0] else Taken()
+            figures = {**result.figures, "recipe": job.recipe}
+            versions.append(self._keep(job, table, file, results, figures, spent))
         return versions
+
+    def _show_inputs(self, connection: Connection, job: _Job) -> None:
+        """Make every input a view of the name the models use."""
+        for schema in sorted({name.split(".")[0] for name in job.inputs} | {"previous"}):
+            connection.execute(f"create schema if not exists {schema}")
+        for name, version in job.inputs.items():
+            connection.execute(f"create view {name} as {self.store.select(version)}")
+        for name in job.previous:
+            select = view_sql(self.previous, name, self.project.previous[name])
+            connection.execute(f"create view previous.{name} as {select}")
+
+    def _keep(
+        self,
+        job: _Job,
+        table: Table,
+        file: Path,
+        results: Sequence[RuleResult],
+        figures: Mapping[str, Any],
+        taken: Taken,
+    ) -> TableVersion:
+        """Turn a written file into a version of its table."""
+        target = self.store.parquet(table.name, job.fingerprint)
+        content = file_hash(file)
+        file.replace(target)
+        version = TableVersion(
+            table=table.name,
+            fingerprint=job.fingerprint,
+            content_hash=content,
+            files=(self.store.relative(target),),
+            row_count=pq.read_metadata(target).num_rows,
+            columns=tuple((column.name, column.type) for column in table.columns),
+            inputs=dict(job.hashes),
+            checks=tuple(result.as_dict() for result in results),
+            figures=figures,
+            seconds=taken.seconds,
+            cpu_seconds=taken.cpu_seconds,
+        )
+        self.store.save(version)
+        return version
 
     def _write(self, connection: Connection, table: Table, select: str) -> Path:
         """Write one table, ordered by its key, to a temporary file."""
@@ -235,29 +289,22 @@ class Warehouse:
         )
         return file
 
-    def _connection(
-        self, tables: Sequence[Table], inputs: Mapping[str, TableVersion], previous: Sequence[str]
-    ) -> AbstractContextManager[Connection]:
-        files = [path for version in inputs.values() for path in self.store.paths(version)]
-        files += [self._temporary(table.name) for table in tables]
-        if self.previous is not None and previous:
-            files += [file for file in map(self.previous.file, previous) if file]
+    def _connection(self, job: _Job) -> AbstractContextManager[Connection]:
+        files = [path for version in job.inputs.values() for path in self.store.paths(version)]
+        files += [self._temporary(table.name) for table in job.tables]
+        files += job.files
+        if self.previous is not None:
+            files += [file for file in map(self.previous.file, job.previous) if file]
         settings = self.home.settings
         return sealed_connection(
             files=files,
-            spill=self.home.warehouse / ".spill" / str(os.getpid()),
+            spill=self.spill,
             threads=settings.threads,
             memory_limit_gb=settings.memory_limit_gb,
         )
 
     def _temporary(self, table: str) -> Path:
         return self.store.folder(table) / f".{os.getpid()}.tmp"
-
-    def _previous_columns(self, tables: Sequence[Table], name: str) -> Mapping[str, str]:
-        for table in tables:
-            if name in table.previous_reads:
-                return self.project.previous_columns(table.name.split(".")[0], name)
-        raise StepError(f"previous.{name} is not declared.")
 
     def _previous_hash(self, name: str) -> str:
         if self.previous is None:
@@ -275,7 +322,7 @@ class Warehouse:
     def _is_whole(self, version: TableVersion) -> bool:
         return all(path.exists() for path in self.store.paths(version))
 
-    def _use(self, version: TableVersion, how: str) -> TableVersion:
+    def use(self, version: TableVersion, how: str) -> TableVersion:
         """Make a version the current one and tell whoever listens."""
         self.store.set_head(version)
         log.info(
@@ -285,7 +332,9 @@ class Warehouse:
                     "event": how,
                     "table": version.table,
                     "rows": version.row_count,
-                    "seconds": version.seconds if how == "made" else 0.0,
+                    "seconds": version.seconds,
+                    "cpu_seconds": version.cpu_seconds,
+                    "peak_gb": peak_memory_gb(),
                 }
             },
         )
@@ -322,13 +371,18 @@ def python_code(*modules: str) -> str:
     return digest.hexdigest()[:20]
 
 
+def peak_memory_gb() -> float:
+    """Return the highest resident memory of this process so far, in GB."""
+    try:
+        import resource
+    except ImportError:  # Windows: what it is now has to do
+        return psutil.Process().memory_info().rss / 1e9
+    unit = 1e9 if sys.platform == "darwin" else 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
 def sweep(home: Home) -> None:
     """Remove what a killed run left behind: spilled data and half-written files."""
     shutil.rmtree(home.warehouse / ".spill", ignore_errors=True)
     for file in home.warehouse.glob("*/*/.*.tmp"):
         file.unlink(missing_ok=True)
-
-
-def with_figures(version: TableVersion, **figures: Any) -> TableVersion:
-    """Return a version with more figures."""
-    return replace(version, figures={**version.figures, **figures})

@@ -1,1 +1,1 @@
-"""The steps of layer sources that are made in Python, one file a step."""
+"""The steps of layer sources: landed files, the clock, the ledger."""

@@ -1,0 +1,25 @@
+"""Scored pairs of records, and the clusters they form."""
+
+from __future__ import annotations
+
+from cdp_pipeline.defs.identity.linkage_model import TRAINING_CODE
+from cdp_pipeline.defs.identity.standardised_records import columns_setting, declared_columns
+from cdp_pipeline.defs.tables import PythonStep
+from cdp_pipeline.export.stored_models import stored_model
+from cdp_pipeline.identity import LinkageModel, link
+from cdp_pipeline.settings import Home
+from cdp_pipeline.warehouse import Made
+from cdp_pipeline.warehouse.engine import Connection
+
+
+def _logic(connection: Connection, home: Home) -> Made:
+    model = LinkageModel.from_bytes(stored_model(connection, "identity.linkage_model"))
+    return Made(link(connection, model, declared_columns(home)))
+
+
+STEP = PythonStep(
+    makes=("identity.record_pairs", "identity.record_clusters"),
+    logic=_logic,
+    code=(*TRAINING_CODE, "cdp_pipeline.identity.link", "cdp_pipeline.identity.cluster"),
+    settings=columns_setting,
+)
