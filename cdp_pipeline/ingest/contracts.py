@@ -1,0 +1,505 @@
+"""Source contracts: what a system's exports look like, as ``dbt_like_sql/sources/*.yml`` says it.
+
+Belongs here: the shape of a contract, and errors that name file and line when one does not fit.
+Whether a delivered file keeps its contract is for ``drift`` and ``load`` to say.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cdp_pipeline.errors import CdpError
+from cdp_pipeline.sqlmodels.problems import Problem
+from cdp_pipeline.sqlmodels.yaml_lines import YamlFile, read_yaml
+
+PersonalClass = Literal[
+    "name",
+    "email",
+    "phone",
+    "address",
+    "birth_date",
+    "national_id",
+    "organisation_number",
+    "free_text",
+    "device",
+    "attribute",
+    "pseudonym",
+    "none",
+]
+Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
+_ENGINE_TYPES = {
+    "text": "varchar",
+    "integer": "bigint",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+_RESERVED = frozenset({"_delivery", "_file", "_record_number", "_problem"})
+_HOW_TO = "docs/how_to/add_a_source.md describes every field."
+
+
+class ContractError(CdpError):
+    """Contracts do not fit; every problem found is in `problems`."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        count = len(self.problems)
+        listing = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(
+            f"{count} {'problem' if count == 1 else 'problems'} in the contracts\n{listing}"
+        )
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _listed(value: object) -> object:
+    """Let a single value stand for a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _text(value: object) -> object:
+    """Take a bare ``1`` or ``0`` in YAML as the text it is in the file."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Column(_Strict):
+    """One column of a source table.
+
+    Attributes
+    ----------
+    name : str
+        Its name in our tables.
+    type : str
+        The DuckDB type, such as ``varchar`` or ``decimal(18,2)``.
+    doc : str
+        What it means.
+    personal : str
+        Its class of personal data; ``none`` for none.
+    name_in_file : str
+        Its name in the file's header.
+    required : bool
+        Whether a row without a value is rejected, and a file without the column refused.
+    format : tuple of str
+        strptime formats of a date or timestamp, tried in this order; none means ISO 8601.
+    true_values, false_values : tuple of str
+        Words of a boolean, compared without regard to case.
+    """
+
+    name: str
+    type: str
+    doc: str = Field(min_length=3)
+    personal: PersonalClass = "none"
+    name_in_file: str = ""
+    required: bool = False
+    format: tuple[str, ...] = ()
+    true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
+    false_values: tuple[str, ...] = ("false", "f", "no", "n", "0")
+
+    @field_validator("format", "true_values", "false_values", mode="before")
+    @classmethod
+    def _lists(cls, value: object) -> object:
+        return [_text(item) for item in _listed(value)]  # type: ignore[attr-defined]
+
+    @field_validator("name")
+    @classmethod
+    def _snake_case(cls, value: str) -> str:
+        if not _NAME.fullmatch(value):
+            raise ValueError(
+                "column names are snake_case; give the header's own spelling as name_in_file"
+            )
+        return value
+
+    @field_validator("type")
+    @classmethod
+    def _engine_type(cls, value: str) -> str:
+        wanted = value.strip().lower()
+        if match := _DECIMAL.fullmatch(wanted):
+            precision, scale = int(match[1]), int(match[2])
+            if not 1 <= precision <= 38 or scale > precision:
+                raise ValueError("a decimal has at most 38 digits, and not more decimals than that")
+            return f"decimal({precision},{scale})"
+        if wanted not in _ENGINE_TYPES:
+            raise ValueError(
+                "types are text, integer, decimal(digits,decimals), boolean, date, timestamp"
+            )
+        return _ENGINE_TYPES[wanted]
+
+    @model_validator(mode="after")
+    def _formats_fit(self) -> Column:
+        if self.format and self.kind not in ("date", "timestamp"):
+            raise ValueError(f"format is for dates and timestamps, not for {self.kind}")
+        for pattern in self.format:
+            if "%" not in pattern:
+                raise ValueError("format is a strptime pattern such as %d/%m/%Y")
+        words = [word.casefold() for word in (*self.true_values, *self.false_values)]
+        if len(words) != len(set(words)):
+            raise ValueError("a word cannot be both true and false")
+        return self
+
+    @property
+    def kind(self) -> Kind:
+        """Return the contract's word for the type."""
+        if self.type.startswith("decimal"):
+            return "decimal"
+        kinds: dict[str, Kind] = {
+            "varchar": "text",
+            "bigint": "integer",
+            "boolean": "boolean",
+            "date": "date",
+            "timestamp": "timestamp",
+        }
+        return kinds[self.type]
+
+
+class DeleteMarker(_Strict):
+    """The value of a column that says a row is deleted."""
+
+    column: str
+    equals: str
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return ("true" if value else "false") if isinstance(value, bool) else _text(value)
+
+
+class SourceTable(_Strict):
+    """One table of a source system: where its files lie, how they are written, what they hold.
+
+    Attributes
+    ----------
+    system, table : str
+        The contract's names; the table is ``sources.<system>_<table>``.
+    files : tuple of str
+        Globs below the landing folder; absolute ones and ``${VARIABLE}/...`` are taken as they are.
+    delivery : str
+        ``snapshot``: the newest file replaces all; ``delta``: rows upsert by key.
+    changed_at : str or None
+        Column that orders the versions of one key; without it later deliveries win.
+    event_at : str or None
+        Column that counts when the clock stands at the latest event.
+    max_rejected_share : float
+        Share of bad records beyond which a delivery is refused.
+    allow_empty : bool
+        Whether a snapshot without rows may replace one with rows.
+    file, line : Path, int
+        Where the contract stands.
+    lines : Mapping of str to int
+        The line of each field, such as ``delimiter`` or ``columns.email``.
+    """
+
+    system: str
+    table: str
+    system_description: str = ""
+    description: str
+    owner: str = Field(min_length=1)
+    trust: int = Field(50, ge=0)
+    time_zone: str = "UTC"
+    prices_include_vat: bool | None = None
+    files: tuple[str, ...] = Field(min_length=1)
+    format: Literal["csv", "parquet"] = "csv"
+    compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+    encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", " ", ".", ",", "'"] = ""
+    null_values: tuple[str, ...] = ("",)
+    delivery: Literal["snapshot", "delta"]
+    key: tuple[str, ...] = Field(min_length=1)
+    changed_at: str | None = None
+    event_at: str | None = None
+    delete_marker: DeleteMarker | None = None
+    max_rejected_share: float = Field(0.2, ge=0, le=1)
+    allow_empty: bool = False
+    columns: dict[str, Column] = Field(min_length=1)
+    file: Path
+    line: int
+    lines: dict[str, int] = Field(default_factory=dict)
+
+    @field_validator("files", "key", "null_values", mode="before")
+    @classmethod
+    def _lists(cls, value: object) -> object:
+        return _listed(value)
+
+    @field_validator("null_values", mode="before")
+    @classmethod
+    def _null_words(cls, value: object) -> object:
+        words = [_text(item) for item in _listed(value)]  # type: ignore[attr-defined]
+        if any(not isinstance(word, str) for word in words):
+            raise ValueError('quote these words, as in null_values: ["", "NULL"]')
+        return words
+
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _known_spelling(cls, value: object) -> object:
+        same = {"utf8": "utf-8", "utf16": "utf-16", "latin1": "latin-1", "iso-8859-1": "latin-1"}
+        name = str(value).lower().replace("windows-1252", "cp1252")
+        return same.get(name, name)
+
+    @field_validator("description")
+    @classmethod
+    def _says_grain(cls, value: str) -> str:
+        if not value.lower().startswith("one row per "):
+            raise ValueError('must start with "One row per ..."')
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        value = "\t" if value in ("\\t", "tab") else value
+        if len(value) != 1 or value in '"\r\n' or not value.isascii():
+            raise ValueError('must be one ASCII character such as ",", ";" or "\\t"')
+        return value
+
+    @field_validator("quote")
+    @classmethod
+    def _one_or_none(cls, value: str) -> str:
+        if len(value) > 1 or value in ("\r", "\n") or not value.isascii():
+            raise ValueError('must be one ASCII character, or "" where values are never quoted')
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not an IANA time zone such as Europe/Stockholm") from None
+        return value
+
+    @model_validator(mode="after")
+    def _columns_named(self) -> SourceTable:
+        named = [("key", column) for column in self.key]
+        named += [(field, getattr(self, field)) for field in ("changed_at", "event_at")]
+        if self.delete_marker is not None:
+            named.append(("delete_marker", self.delete_marker.column))
+        for field, column in named:
+            if column is not None and column not in self.columns:
+                near = _nearest(column, self.columns)
+                raise ValueError(f"{field} names {column}, which is not among columns{near}")
+        if self.event_at and self.columns[self.event_at].kind not in ("date", "timestamp"):
+            raise ValueError(f"event_at names {self.event_at}, which is no date or timestamp")
+        if self.thousands and self.thousands == self.decimal:
+            raise ValueError("thousands and decimal cannot be the same character")
+        if self.quote and self.quote == self.delimiter:
+            raise ValueError("quote and delimiter cannot be the same character")
+        headers = [column.name_in_file for column in self.columns.values()]
+        if twice := sorted({name for name in headers if headers.count(name) > 1}):
+            raise ValueError(f"two columns have the name_in_file {twice[0]!r}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """Return the table's name with its layer."""
+        return f"sources.{self.system}_{self.table}"
+
+    @property
+    def folder(self) -> str:
+        """Return the name of its folder in a store."""
+        return f"{self.system}_{self.table}"
+
+    def is_required(self, column: str) -> bool:
+        """Return whether rows without a value in this column are rejected."""
+        return self.columns[column].required or column in self.key
+
+    def where(self, field: str = "") -> str:
+        """Return ``file:line`` of a field, for messages."""
+        return f"{self.file.name}:{self.lines.get(field, self.line)}"
+
+    def reading_hash(self) -> str:
+        """Return a hash of what decides how a file is read, and of nothing else."""
+        fields = {"format", "encoding", "delimiter", "quote", "decimal", "thousands"}
+        fields |= {"null_values", "time_zone", "key", "changed_at", "compression"}
+        reading = self.model_dump(mode="json", include=fields)
+        reading["columns"] = {
+            name: column.model_dump(mode="json", exclude={"doc", "personal"})
+            for name, column in self.columns.items()
+        }
+        return _hash_of(reading)
+
+    def acceptance_hash(self) -> str:
+        """Return a hash of what decides whether a file is accepted."""
+        return _hash_of([self.reading_hash(), self.max_rejected_share, self.allow_empty])
+
+
+def load_contracts(folder: Path) -> list[SourceTable]:
+    """Return the source tables that the contracts of a folder declare, by name.
+
+    Parameters
+    ----------
+    folder : Path
+        A ``dbt_like_sql/sources`` folder; one that does not exist declares nothing.
+
+    Raises
+    ------
+    ContractError
+        With every problem found: file, line, what, and what to do.
+    """
+    problems: list[Problem] = []
+    tables: list[SourceTable] = []
+    for path in sorted(folder.glob("[!_]*.yml")):
+        tables += _system_tables(read_yaml(path, problems), problems)
+    seen: dict[str, SourceTable] = {}
+    for table in tables:
+        if (first := seen.setdefault(table.name, table)) is not table:
+            problems.append(
+                Problem(
+                    table.file,
+                    table.line,
+                    f"{table.name} is declared twice (first in {first.where()})",
+                    "rename the system or the table",
+                    "duplicate",
+                )
+            )
+    if problems:
+        raise ContractError(problems)
+    return sorted(tables, key=lambda table: table.name)
+
+
+_SYSTEM_FIELDS = {
+    "system": "system",
+    "description": "system_description",
+    "owner": "owner",
+    "trust": "trust",
+    "time_zone": "time_zone",
+    "prices_include_vat": "prices_include_vat",
+}
+_NOT_WRITTEN = frozenset({"system", "table", "system_description", "file", "line", "lines"})
+_TABLE_FIELDS = tuple(name for name in SourceTable.model_fields if name not in _NOT_WRITTEN)
+_COLUMN_FIELDS = tuple(name for name in Column.model_fields if name != "name")
+
+
+def _system_tables(source: YamlFile, problems: list[Problem]) -> list[SourceTable]:
+    """Return the tables of one contract file."""
+    content = source.data
+    if not isinstance(content, Mapping) or not content:
+        problems.append(_problem(source, (), "a contract holds `system:` and `tables:`"))
+        return []
+    found = len(problems)
+    _check_fields(source, (), content, (*_SYSTEM_FIELDS, "tables"), problems)
+    system, tables = content.get("system"), content.get("tables")
+    if not isinstance(system, str) or not _NAME.fullmatch(system):
+        problems.append(_problem(source, ("system",), "system must be a snake_case name"))
+    if not isinstance(tables, Mapping) or not tables:
+        problems.append(_problem(source, ("tables",), "tables must name at least one table"))
+    if len(problems) > found or not isinstance(tables, Mapping):
+        return []
+    shared = {field: content[key] for key, field in _SYSTEM_FIELDS.items() if key in content}
+    made = [_source_table(source, str(name), shared, tables[name], problems) for name in tables]
+    return [table for table in made if table is not None]
+
+
+def _source_table(
+    source: YamlFile,
+    name: str,
+    shared: Mapping[str, Any],
+    content: Any,
+    problems: list[Problem],
+) -> SourceTable | None:
+    place = ("tables", name)
+    found = len(problems)
+    if not isinstance(content, Mapping):
+        problems.append(_problem(source, place, f"{name} must hold files, key and columns"))
+        return None
+    if not _NAME.fullmatch(name):
+        problems.append(_problem(source, place, f"table names are snake_case, not {name}"))
+    _check_fields(source, place, content, _TABLE_FIELDS, problems)
+    columns = _columns(source, place, content.get("columns"), problems)
+    if len(problems) > found:
+        return None
+    fields = {**shared, **content, "columns": columns, "table": name}
+    fields |= {"file": source.path, "line": source.line(*place), "lines": _lines(source, place)}
+    try:
+        return SourceTable.model_validate(fields)
+    except ValidationError as error:
+        problems += [_from_pydantic(source, place, detail) for detail in error.errors()]
+        return None
+
+
+def _columns(
+    source: YamlFile, place: tuple[str, ...], content: Any, problems: list[Problem]
+) -> dict[str, Column]:
+    if not isinstance(content, Mapping) or not content:
+        problems.append(_problem(source, place, f"{place[-1]} declares no columns"))
+        return {}
+    columns = {}
+    for name, fields in content.items():
+        here = (*place, "columns", name)
+        if name in _RESERVED:
+            problems.append(_problem(source, here, f"{name} is a name the loader uses itself"))
+        elif not isinstance(fields, Mapping):
+            problems.append(_problem(source, here, f"{name} must hold at least type and doc"))
+        elif _check_fields(source, here, fields, _COLUMN_FIELDS, problems):
+            given = {"name_in_file": name, **fields, "name": name}
+            try:
+                columns[name] = Column.model_validate(given)
+            except ValidationError as error:
+                problems += [_from_pydantic(source, here, detail) for detail in error.errors()]
+    return columns
+
+
+def _check_fields(
+    source: YamlFile,
+    place: tuple[str, ...],
+    content: Mapping[str, Any],
+    known: Sequence[str],
+    problems: list[Problem],
+) -> bool:
+    unknown = [field for field in content if field not in known]
+    for field in unknown:
+        near = _nearest(field, known) or f"; known here: {', '.join(known)}"
+        problems.append(_problem(source, (*place, field), f"unknown field {field}{near}"))
+    return not unknown
+
+
+def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _from_pydantic(source: YamlFile, place: tuple[str, ...], detail: Any) -> Problem:
+    where = (*place, *detail["loc"])
+    while where and where not in source.lines:
+        where = where[:-1]
+    field = ".".join(str(part) for part in detail["loc"]) or place[-1]
+    message = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "missing":
+        return _problem(source, place, f"{place[-1]} lacks {field}")
+    if detail["loc"] and detail["loc"][-1] == "personal":
+        message = f"personal classes are {', '.join(get_args(PersonalClass))}"
+    return _problem(source, where, f"{field}: {message}")
+
+
+def _problem(source: YamlFile, place: tuple[str | int, ...], message: str) -> Problem:
+    return Problem(source.path, source.line(*place), message, _HOW_TO, "contract")
+
+
+def _lines(source: YamlFile, place: tuple[str, ...]) -> dict[str, int]:
+    """Return the lines of a table's fields, those it has from its system included."""
+    lines = {str(at[0]): line for at, line in source.lines.items() if len(at) == 1}
+    depth = len(place)
+    for at, line in source.lines.items():
+        if len(at) > depth and at[:depth] == place:
+            lines[".".join(str(part) for part in at[depth:])] = line
+    return lines
+
+
+def _hash_of(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,254 @@
+"""Schema drift: how a delivered file's columns differ from its contract, and what that means.
+
+Belongs here: matching a header to a contract by name, and classifying each difference. *Harmless*
+drift is loaded and reported; *breaking* drift refuses the delivery, so that the last good data
+stays. Messages name columns, never values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from cdp_pipeline.ingest.contracts import SourceTable
+
+DriftKind = Literal[
+    "new_column",
+    "missing_optional",
+    "missing_required",
+    "renamed",
+    "reordered",
+    "respelled",
+    "duplicate_header",
+    "type_change",
+    "unfinished",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference between a file and its contract.
+
+    Attributes
+    ----------
+    kind : str
+        What kind of difference.
+    is_breaking : bool
+        Whether it refuses the delivery.
+    column : str
+        The contract's column, or the file's if the contract has none.
+    message : str
+        What was expected and found.
+    hint : str
+        What to do about it, with the line to change.
+    """
+
+    kind: DriftKind
+    is_breaking: bool
+    column: str
+    message: str
+    hint: str
+
+    def as_json(self) -> dict[str, str | bool]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderMatch:
+    """Which contract column stands at which place of the file (None: none), and the drift."""
+
+    columns: tuple[str | None, ...]
+    drift: tuple[Drift, ...]
+
+    @property
+    def breaking(self) -> tuple[Drift, ...]:
+        """Return the drift that refuses the delivery."""
+        return tuple(drift for drift in self.drift if drift.is_breaking)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Return the contract's columns that the file has."""
+        return frozenset(name for name in self.columns if name is not None)
+
+
+Likeness = Callable[[str, str], float]
+"""Share of a file column's values (by header name) that look like a contract column's."""
+
+
+def match_header(
+    contract: SourceTable, header: Sequence[str], likeness: Likeness | None = None
+) -> HeaderMatch:
+    """Match a file's header to its contract by name, whatever the order.
+
+    Parameters
+    ----------
+    contract : SourceTable
+    header : sequence of str
+        The names in the file.
+    likeness : callable, optional
+        Compares contents, so that a renamed column can be suggested.
+    """
+    places, drift = _places(contract, header)
+    missing = [name for name in contract.columns if name not in places]
+    taken = {place: name for name, place in places.items()}
+    matched = tuple(taken.get(place) for place in range(len(header)))
+    new = [title for title, name in zip(header, matched, strict=True) if name is None]
+    drift += _missing(contract, missing, new, likeness)
+    drift += [_new(contract, title) for title in dict.fromkeys(new)]
+    order = [name for name in matched if name is not None]
+    if order != [name for name in contract.columns if name in places]:
+        drift.append(
+            Drift(
+                "reordered",
+                False,
+                "",
+                "its columns stand in another order than in the contract",
+                "Nothing to do: columns are matched by name.",
+            )
+        )
+    return HeaderMatch(matched, tuple(drift))
+
+
+def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int], list[Drift]]:
+    """Return where each contract column stands in the file."""
+    exact = Counter(header)
+    folded = Counter(_folded(title) for title in header)
+    places: dict[str, int] = {}
+    drift: list[Drift] = []
+    for name, column in contract.columns.items():
+        title = column.name_in_file
+        if exact[title] == 1:
+            places[name] = list(header).index(title)
+        elif exact[title] > 1:
+            drift.append(_duplicate(contract, name, title, exact[title]))
+            places[name] = list(header).index(title)
+        elif folded[_folded(title)] == 1:
+            place = [_folded(other) for other in header].index(_folded(title))
+            places[name] = place
+            drift.append(
+                Drift(
+                    "respelled",
+                    False,
+                    name,
+                    f"column {_shown(title)} is spelt {_shown(header[place])} in the file",
+                    f"Set name_in_file at {contract.where(f'columns.{name}')} if it stays so.",
+                )
+            )
+    return places, drift
+
+
+def _folded(title: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", title).casefold().split())
+
+
+def _shown(title: str) -> str:
+    """Return a header name for people: short, and without control characters."""
+    return repr("".join(c if c.isprintable() else "?" for c in title)[:60])
+
+
+def _duplicate(contract: SourceTable, name: str, title: str, count: int) -> Drift:
+    return Drift(
+        "duplicate_header",
+        True,
+        name,
+        f"the file has {count} columns called {_shown(title)}, so which one is meant is unclear",
+        f"Ask the owner, {contract.owner}, for an export with one of them.",
+    )
+
+
+def _missing(
+    contract: SourceTable, missing: Sequence[str], new: Sequence[str], likeness: Likeness | None
+) -> list[Drift]:
+    """Return the drift of columns that the file lacks, with a guess at what they are called now."""
+    drift = []
+    free = list(dict.fromkeys(new))
+    for name in missing:
+        renamed = _renamed_to(contract, name, free, likeness)
+        place = contract.where(f"columns.{name}")
+        title = _shown(contract.columns[name].name_in_file)
+        is_breaking = contract.is_required(name)
+        kind: DriftKind = "missing_required" if is_breaking else "missing_optional"
+        hint = (
+            f"Ask the owner, {contract.owner}, or change the column at {place}."
+            if is_breaking
+            else f"Its values are null. If it is gone for good, remove it at {place}."
+        )
+        message = f"column {title} is missing"
+        if renamed is not None:
+            kind = "renamed"
+            free.remove(renamed)
+            message += f"; the file's new column {_shown(renamed)} looks like it"
+            hint = f"If it was renamed, set name_in_file: {_shown(renamed)} at {place}."
+        drift.append(Drift(kind, is_breaking, name, message, hint))
+    return drift
+
+
+def _renamed_to(
+    contract: SourceTable, name: str, new: Sequence[str], likeness: Likeness | None
+) -> str | None:
+    """Return the new column that a missing one is most like, by content, else by name."""
+    if likeness is not None:
+        scored = sorted(((likeness(title, name), title) for title in new), reverse=True)
+        if scored and scored[0][0] >= 0.5:
+            return scored[0][1]
+    title = contract.columns[name].name_in_file
+    by_folded = {_folded(other): other for other in new}
+    near = difflib.get_close_matches(_folded(title), list(by_folded), n=1, cutoff=0.75)
+    return by_folded[near[0]] if near else None
+
+
+def _new(contract: SourceTable, title: str) -> Drift:
+    return Drift(
+        "new_column",
+        False,
+        title,
+        f"column {_shown(title)} is new; the file was loaded without it",
+        f"Add it to columns at {contract.where('columns')} to load it from the next delivery on.",
+    )
+
+
+def type_change(contract: SourceTable, name: str, file_type: str) -> Drift:
+    """Return the breaking drift of a Parquet column whose type does not go with the contract."""
+    column = contract.columns[name]
+    return Drift(
+        "type_change",
+        True,
+        name,
+        f"column {_shown(column.name_in_file)} is {file_type.lower()} in the file, but the contract"
+        f" says type: {column.kind}",
+        f"Change the type at {contract.where(f'columns.{name}')}, or ask {contract.owner}.",
+    )
+
+
+def delimiter_hint(
+    contract: SourceTable, header: Sequence[str], splits: Mapping[str, Sequence[str]]
+) -> tuple[str, str] | None:
+    """Return reason and hint if the header fits the contract with another delimiter.
+
+    Parameters
+    ----------
+    contract : SourceTable
+    header : sequence of str
+        The header as the contract's delimiter splits it.
+    splits : Mapping
+        By other delimiter, the header as that one splits it.
+    """
+    wanted = {_folded(column.name_in_file) for column in contract.columns.values()}
+
+    def found(titles: Sequence[str]) -> int:
+        return len(wanted & {_folded(title) for title in titles})
+
+    best = max(splits, key=lambda delimiter: found(splits[delimiter]), default=None)
+    if best is None or found(splits[best]) <= found(header) or found(header) > 1:
+        return None
+    shown = "\\t" if best == "\t" else best
+    return (
+        f"its columns are separated by {shown!r}, but the contract says delimiter:"
+        f" {contract.delimiter!r}",
+        f'Change `delimiter:` at {contract.where("delimiter")} to "{shown}".',
+    )
