@@ -49,7 +49,7 @@ def compile_check(rule: Rule, table: str) -> str:
             for column, other in zip(rule.columns, rule.to, strict=True)
         )
         return f"select 1 from {table} as here inner join {rule.table} as there on {pairs}"
-    return f"select not ({holds(rule)}) from {table}"
+    return f"select 1 from {table} where not ({holds(rule)})"
 
 
 def identifier(name: str) -> str:

@@ -159,8 +159,16 @@ def _statement(
         details = getattr(error, "errors", None) or [{}]
         line = details[0].get("line") or 1
         what = details[0].get("description") or "it is not SQL"
+        near = (details[0].get("start_context") or "").split()[-1:]
+        near.append(details[0].get("highlight") or "")
         problems.append(
-            Problem(path, line, f"cannot be parsed: {what}", "mend the statement", "parse")
+            Problem(
+                path,
+                line,
+                f"cannot be parsed near {' '.join(near).strip()}: {what}",
+                "mend the statement; a word of SQL such as map or values is no name",
+                "parse",
+            )
         )
         return [], None
     statements = [tree for tree in parsed if not isinstance(tree, exp.Semicolon)]

@@ -255,6 +255,12 @@ DECLARATIONS = {
         6,
         "cannot be evaluated",
     ),
+    "a rule over all rows at once": (
+        "people:\n  owner: a\n  key: [order_id]\n  rules:\n    - expression: sum(amount) > 0",
+        "_tables.yml",
+        5,
+        "cannot be evaluated",
+    ),
     "a rule that refers to what is not read": (
         "people:\n  owner: a\n  key: [order_id]\n  rules:\n"
         "    - refers_to: {columns: [email], table: sources.shop_users, to: [email]}",
