@@ -1,0 +1,144 @@
+"""Companies that buy from the shop, and the people who are their contacts.
+
+Belongs here: names, organisation numbers, addresses and who answers the phone there.
+Does not belong here: their accounts and purchases, which come with everybody's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp_pipeline.synthetic.checksums import organisation_numbers, personal_numbers
+from cdp_pipeline.synthetic.columns import (
+    Ints,
+    Mask,
+    Text,
+    by_variant,
+    join,
+    scatter,
+    take,
+)
+from cdp_pipeline.synthetic.names import COUNTRIES, name_book
+from cdp_pipeline.synthetic.people import (
+    Addresses,
+    People,
+    draw_addresses,
+    number_repeats_of_mail,
+    plain_letters,
+)
+from cdp_pipeline.synthetic.places import atlas
+from cdp_pipeline.synthetic.random_streams import Dice
+
+TRADES = {
+    "SE": "Bygg Måleri El Städ Redovisning Café Hotell Frisör Konsult Fastigheter Åkeri Förskola "
+    "Tandvård Snickeri Trädgård Bageri",
+    "NO": "Bygg Maling Elektro Renhold Regnskap Kafé Hotell Frisør Rådgivning Eiendom Transport "
+    "Barnehage Tannlege Snekker Hage Bakeri",
+    "DK": "Byg Maler El Rengøring Revision Café Hotel Frisør Rådgivning Ejendomme Transport "
+    "Børnehave Tandlæge Tømrer Have Bageri",
+    "FI": "Rakennus Maalaus Sähkö Siivous Tilitoimisto Kahvila Hotelli Parturi Konsultointi "
+    "Kiinteistöt Kuljetus Päiväkoti Hammas Puusepät Puutarha Leipomo",
+}
+FORMS = {"SE": "AB", "NO": "AS", "DK": "ApS", "FI": "Oy"}
+
+
+@dataclass(frozen=True)
+class Companies:
+    """One position per company; contacts are positions in `People`."""
+
+    country: npt.NDArray[np.int8]
+    name: Text
+    organisation_number: Text
+    is_sole_trader: Mask
+    owner: Ints
+    homes: Addresses
+    email: Text
+    phone: Ints
+    contact_person: Ints
+    contact_company: Ints
+    contact_email: Text
+
+    def __len__(self) -> int:
+        return len(self.country)
+
+
+def personal_number_of(people: People, rows: Ints) -> Text:
+    """Give each person's own number, the same wherever it is written."""
+    return personal_numbers(
+        people.country[rows], people.born[rows], people.female[rows], rows * 7919 % 100_003
+    )
+
+
+def make_companies(count: int, people: People, dice: Dice) -> Companies:
+    """Make companies, with one to three of the people as contacts."""
+    chance = dice.stream("companies")
+    age_order = np.flatnonzero((people.born > -9_000) & (people.born < 12_000))
+    owner = chance.choice(age_order, size=count, replace=len(age_order) < count).astype(np.int64)
+    country = people.country[owner]
+    sole = (country == 0) & (chance.random(count) < 0.18)
+    surnames = take(people.surname, owner)
+    given = take(pa.array(name_book().given, pa.string()), people.given[owner])
+    homes = draw_addresses(country, chance)
+    city = take(pa.array(atlas().city_names, pa.string()), homes.city)
+    trade_place = chance.integers(0, 16, count)
+    trade = by_variant(
+        country,
+        [
+            lambda rows, names=names: take(pa.array(names.split(), pa.string()), trade_place[rows])
+            for names in (TRADES[name] for name in COUNTRIES)
+        ],
+    )
+    form = take(pa.array([FORMS[name] for name in COUNTRIES], pa.string()), country)
+    style = np.where(sole, 3, chance.integers(0, 3, count))
+    everyone = (
+        join(surnames, " ", trade, " ", form),
+        join(city, " ", trade, " ", form),
+        join(surnames, " & Co ", trade, " ", form),
+        join(given, " ", surnames, " ", trade),
+    )
+    name = by_variant(style, [lambda rows, text=text: take(text, rows) for text in everyone])
+    number = organisation_numbers(country, chance.permutation(count) * 1_237 + 11)
+    own_number = personal_number_of(people, owner[sole])
+    # A Swedish sole trader's organisation number is the personal number, without the century.
+    number = scatter(number, np.flatnonzero(sole), _without_century(own_number))
+    domain = join(plain_letters(name), ".example")
+    contact_company = np.repeat(
+        np.arange(count), chance.choice([1, 2, 3], count, p=[0.6, 0.3, 0.1])
+    )
+    first = np.r_[True, contact_company[1:] != contact_company[:-1]]
+    others = chance.choice(age_order, size=len(contact_company)).astype(np.int64)
+    contact = np.where(first, owner[contact_company], others)
+    contact_email = join(
+        plain_letters(take(pa.array(name_book().given, pa.string()), people.given[contact])),
+        ".",
+        plain_letters(take(people.surname, contact)),
+        "@",
+        take(domain, contact_company),
+    )
+    return Companies(
+        country=country,
+        name=name,
+        organisation_number=number,
+        is_sole_trader=sole,
+        owner=owner,
+        homes=homes,
+        email=number_repeats_of_mail(join("info@", domain), chance),
+        phone=_switchboards(country, chance),
+        contact_person=contact,
+        contact_company=contact_company,
+        contact_email=contact_email,
+    )
+
+
+def _switchboards(country: npt.NDArray[np.int8], chance: np.random.Generator) -> Ints:
+    bases = np.array([80_000_000, 22_000_000, 33_000_000, 90_000_000])[country]
+    spans = np.array([999_999, 999_999, 1_999_999, 9_999_999])[country]
+    return np.asarray(bases + (chance.random(len(country)) * spans).astype(np.int64))
+
+
+def _without_century(numbers: Text) -> Text:
+
+    return pc.utf8_slice_codeunits(numbers, 2, 13)

@@ -1,0 +1,272 @@
+"""The whole demo company: people, records, behaviour and files, in one call.
+
+Belongs here: the order in which the parts are made, and the truth that is kept beside.
+Does not belong here: any part itself.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from cdp_pipeline.synthetic import exports
+from cdp_pipeline.synthetic.assortment import make_assortment, make_stores
+from cdp_pipeline.synthetic.baskets import fill_baskets, order_numbers
+from cdp_pipeline.synthetic.behaviour import (
+    LINES_PER_ORDER,
+    add_anonymous,
+    draw_habits,
+    draw_purchases,
+    open_accounts,
+)
+from cdp_pipeline.synthetic.campaigns import (
+    Messages,
+    Recipients,
+    all_recipients,
+    campaign_codes,
+    draw_consents,
+    run_campaigns,
+    with_campaign_orders,
+)
+from cdp_pipeline.synthetic.columns import Ints, Text, blank, day, digits, join, take
+from cdp_pipeline.synthetic.companies import make_companies
+from cdp_pipeline.synthetic.files import Defects, write_parquet
+from cdp_pipeline.synthetic.names import COUNTRIES
+from cdp_pipeline.synthetic.people import END_DAY, NEVER, START_DAY, make_people
+from cdp_pipeline.synthetic.random_streams import Dice
+from cdp_pipeline.synthetic.records import (
+    SystemRecords,
+    World,
+    contact_records,
+    member_records,
+    user_records,
+)
+from cdp_pipeline.synthetic.service import draw_tickets
+from cdp_pipeline.synthetic.tastes import draw_tastes
+
+DEFAULT_PEOPLE = 5_500
+DEFAULT_SEED = 7
+DEFAULT_LINES_PER_RECORD = 10.0
+COMPANY_SHARE = 0.012
+
+
+@dataclass(frozen=True)
+class CompanySummary:
+    """What was written.
+
+    Attributes
+    ----------
+    people
+        People invented; companies come on top.
+    seed
+        What all random streams started from.
+    lines_per_record
+        Order lines per customer record that were aimed at.
+    rows
+        Rows per file below the landing folder, broken ones included.
+    orphans
+        Orders, receipts and tickets per file whose customer is in no export.
+    """
+
+    people: int
+    seed: int
+    lines_per_record: float
+    rows: dict[str, int]
+    orphans: dict[str, int]
+
+
+def write_company(
+    landing: Path,
+    truth: Path,
+    *,
+    people: int = DEFAULT_PEOPLE,
+    seed: int = DEFAULT_SEED,
+    lines_per_record: float = DEFAULT_LINES_PER_RECORD,
+) -> CompanySummary:
+    """Invent a Nordic retailer and write its systems' exports, and the truth about them.
+
+    Parameters
+    ----------
+    landing
+        Folder for the exports; each system gets a folder of its own in it.
+    truth
+        Folder for who is who, who has churned and what campaigns caused. No pipeline reads it.
+    people
+        How many people; about 2.05 customer records each come out.
+    seed
+        The same seed and size give the same bytes.
+    lines_per_record
+        Order lines per customer record, on average.
+
+    Returns
+    -------
+    CompanySummary
+        Rows per file, and what is orphaned in them.
+    """
+    dice = Dice(seed)
+    persons = make_people(people, dice)
+    firms = make_companies(round(people * COMPANY_SHARE), persons, dice)
+    accounts = open_accounts(persons, firms, dice)
+    orders_wanted = lines_per_record * accounts.records / LINES_PER_ORDER
+    habits = draw_habits(accounts, orders_wanted, dice)
+    purchases = draw_purchases(accounts, habits, dice)
+    stores, assortment = make_stores(dice), make_assortment(dice)
+    world = World(persons, firms, accounts, habits, stores)
+    tastes = draw_tastes(accounts, habits, assortment, dice)
+
+    members = member_records(world, purchases, dice)
+    users = user_records(world, members, purchases, dice)
+    order_count = np.bincount(purchases.buyer, minlength=accounts.buyers)
+    contacts = contact_records(world, members, order_count, dice)
+
+    recipients = all_recipients(contacts, users)
+    consents = draw_consents(recipients, dice)
+    messages = run_campaigns(recipients, consents, purchases, habits, tastes, dice)
+    purchases = with_campaign_orders(purchases, messages, recipients, accounts, dice)
+    purchases = add_anonymous(purchases, dice)
+    tickets = draw_tickets(
+        world, purchases, order_numbers(purchases), contacts, users, assortment, dice
+    )
+
+    land = exports.Landing(landing, {}, Defects(), {})
+    _empty(landing)
+    exports.write_contacts(land, contacts)
+    exports.write_users(land, users)
+    exports.write_members(land, members, persons.country[members.buyer])
+    exports.write_products(land, assortment)
+    exports.write_stores(land, stores)
+    exports.write_exchange_rates(land, dice)
+    exports.write_consents(land, consents, recipients)
+    exports.write_messages(land, messages, recipients)
+    exports.write_tickets(land, tickets, dice)
+    countries = np.concatenate([persons.country, firms.country])
+    cities = np.concatenate([persons.homes.city[persons.home], firms.homes.city])
+    baskets = fill_baskets(purchases, tastes, assortment, countries, people, dice)
+    exports.write_orders(
+        land, baskets, users, members, stores.nearest[cities], stores, assortment, dice
+    )
+    rows = {name: land.rows[name] for name in sorted(land.rows)}
+    summary = CompanySummary(people, seed, lines_per_record, rows, land.orphans)
+    _empty(truth)
+    _write_truth(
+        truth,
+        world,
+        (contacts, users, members),
+        recipients,
+        messages,
+        purchases.buyer,
+        land,
+        summary,
+    )
+    return summary
+
+
+def _empty(folder: Path) -> None:
+    """Start from nothing: a file left from another size would mix two companies."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _buyer_ids(buyer: Ints, people: int) -> Text:
+    """People are p..., companies o... (organisations)."""
+    numbers = digits(np.where(buyer < people, buyer, buyer - people), 7)
+    prefix = take(pa.array(["p", "o"], pa.string()), (buyer >= people).astype(np.int64))
+    return join(prefix, numbers)
+
+
+def _write_truth(
+    folder: Path,
+    world: World,
+    systems: tuple[SystemRecords, SystemRecords, SystemRecords],
+    recipients: Recipients,
+    messages: Messages,
+    order_buyers: Ints,
+    land: exports.Landing,
+    summary: CompanySummary,
+) -> None:
+    write_parquet(folder / "records.parquet", _records_truth(world, systems))
+    write_parquet(folder / "people.parquet", _people_truth(world, order_buyers))
+    codes = pa.array(campaign_codes(), pa.string())
+    write_parquet(
+        folder / "campaign_effects.parquet",
+        pa.table(
+            {
+                "campaign_id": take(codes, messages.campaign),
+                "source": take(
+                    pa.array(["crm", "webshop"], pa.string()),
+                    recipients.system[messages.recipient],
+                ),
+                "record_id": take(recipients.record_id, messages.recipient),
+                "is_control": pa.array(messages.is_control),
+                "added_order_chance": pa.array(messages.added_order_chance),
+                "added_order": pa.array(messages.added_order),
+            }
+        ),
+    )
+    write_parquet(folder / "bad_rows.parquet", land.defects.table())
+    facts = {
+        "people": summary.people,
+        "seed": summary.seed,
+        "lines_per_record": summary.lines_per_record,
+        "first_day": str(np.datetime64(START_DAY, "D")),
+        "last_day": str(np.datetime64(END_DAY, "D")),
+        "rows": summary.rows,
+        "orphans": summary.orphans,
+    }
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    (folder / "summary.json").write_text(text, encoding="utf-8")
+
+
+def _records_truth(
+    world: World, systems: tuple[SystemRecords, SystemRecords, SystemRecords]
+) -> pa.Table:
+    people = len(world.people)
+    names = ("crm", "webshop", "pos")
+    buyer = np.concatenate([system.buyer for system in systems])
+    household = digits(world.people.household[np.minimum(buyer, people - 1)], 7)
+    is_company = buyer >= people
+    return pa.table(
+        {
+            "source": pa.array(
+                np.repeat(np.array(names), [len(system) for system in systems]).tolist()
+            ),
+            "record_id": pa.concat_arrays([system.record_id for system in systems]),
+            "person_id": _buyer_ids(buyer, people),
+            "household_id": blank(join("h", household), is_company),
+            "kind": take(pa.array(["person", "company"], pa.string()), is_company.astype(int)),
+        }
+    )
+
+
+def _people_truth(world: World, order_buyers: Ints) -> pa.Table:
+    persons, habits = world.people, world.habits
+    count, buyers = len(persons), world.accounts.buyers
+    buyer = np.arange(buyers)
+    is_company = buyer >= count
+    of_person = np.minimum(buyer, count - 1)
+    never = np.full(buyers - count, NEVER)
+    renamed = np.concatenate([persons.renamed_on, never])
+    moved = np.concatenate([persons.moved_on, never])
+    known = order_buyers[order_buyers >= 0]
+    country = np.concatenate([persons.country, world.companies.country])
+    return pa.table(
+        {
+            "person_id": _buyer_ids(buyer, count),
+            "kind": take(pa.array(["person", "company"], pa.string()), is_company.astype(int)),
+            "household_id": blank(join("h", digits(persons.household[of_person], 7)), is_company),
+            "country": take(pa.array(COUNTRIES, pa.string()), country),
+            "is_twin": pa.array(persons.is_twin[of_person] & ~is_company),
+            "renamed_on": day(renamed, renamed == NEVER),
+            "moved_on": day(moved, moved == NEVER),
+            "joined_on": day(habits.joined_on),
+            "churned_on": day(habits.churned_on, habits.churned_on == NEVER),
+            "is_fading": pa.array(habits.is_fading),
+            "mean_gap_days": pa.array(np.round(habits.mean_gap_days, 3)),
+            "regularity": pa.array(habits.regularity),
+            "orders": pa.array(np.bincount(known, minlength=buyers)),
+        }
+    )
