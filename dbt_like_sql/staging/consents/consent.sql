@@ -1,0 +1,22 @@
+-- One row per decision of a customer about a channel and a purpose.
+-- The system is named after the record it was decided for, not after the register.
+
+with
+
+consents as (
+    select *
+    from sources.consent_consents
+)
+
+select
+    'consent' as source,
+    event_id,
+    customer_system as record_source,
+    customer_id as record_id,
+    contact_point,
+    channel,
+    purpose,
+    decision = 'granted' as is_granted,
+    decided_at,
+    evidence,
+from consents
