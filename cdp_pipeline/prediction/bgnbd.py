@@ -229,9 +229,7 @@ class _Grouped:
         """Group customers; the result does not depend on their order."""
         rows, count = np.unique(np.stack([x, t_x, T], axis=1), axis=0, return_counts=True)
         levels, inverse = np.unique(rows[:, 0], return_inverse=True)
-        return cls(
-            rows[:, 0], rows[:, 1], rows[:, 2], count.astype(np.float64), (levels, inverse)
-        )
+        return cls(rows[:, 0], rows[:, 1], rows[:, 2], count.astype(np.float64), (levels, inverse))
 
 
 def _negative_mean_log_likelihood(
@@ -272,10 +270,8 @@ def _negative_mean_log_likelihood(
             r / alpha
             - weight
             @ ((r + x) * (share_active / (alpha + data.T) + share_stopped / (alpha + data.t_x))),
-            levels_weight @ (digamma(a + b) - digamma(a + stays))
-            + weight @ share_stopped / a,
-            levels_weight
-            @ (digamma(stays) - digamma(a + stays) - digamma(b) + digamma(a + b))
+            levels_weight @ (digamma(a + b) - digamma(a + stays)) + weight @ share_stopped / a,
+            levels_weight @ (digamma(stays) - digamma(a + stays) - digamma(b) + digamma(a + b))
             - weight @ (share_stopped / stop_base),
         ]
     )

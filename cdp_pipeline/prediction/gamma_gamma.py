@@ -148,9 +148,7 @@ def _usable(orders: Floats, mean_value: Floats) -> tuple[Floats, Floats]:
     return x[kept][order], mean[kept][order]
 
 
-def _negative_mean_log_likelihood(
-    logs: Floats, x: Floats, mean: Floats
-) -> tuple[float, Floats]:
+def _negative_mean_log_likelihood(logs: Floats, x: Floats, mean: Floats) -> tuple[float, Floats]:
     """Return minus the mean log-likelihood and its gradient by the logs of p, q, v."""
     from scipy.special import digamma, gammaln
 

@@ -1,0 +1,269 @@
+"""What learns to tell churners from buyers, and how it is kept.
+
+Here belong the two learners (a logistic regression and boosted trees), their fitting on folds of
+customers, and their plain form: numbers in JSON, nothing that runs when a file is opened. Which of
+the candidates is believed is decided in ``churn``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdp_pipeline.prediction.bgnbd import Floats, significant
+from cdp_pipeline.prediction.calibration import BetaCalibrator
+from cdp_pipeline.prediction.samples import FOLDS, linear_columns
+
+LEARNED = ("logistic", "trees", "logistic_and_trees")
+
+
+@contextmanager
+def one_numeric_thread() -> Iterator[None]:
+    """Keep numeric libraries to one thread.
+
+    The last bits of a matrix product depend on how many threads add it up, and boosting whose
+    threads wait for each other on a busy machine took eight times the CPU of a single one.
+    """
+    import scipy.linalg  # noqa: F401
+    import sklearn.ensemble  # noqa: F401 - only libraries that are loaded can be limited
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression on centred and scaled columns; nulls count as the mean."""
+
+    means: list[float]
+    scales: list[float]
+    weights: list[float]
+    intercept: float
+
+    @classmethod
+    def fit(cls, matrix: Floats, churned: Floats) -> Self:
+        """Fit to rows in a fixed order."""
+        from sklearn.linear_model import LogisticRegression
+
+        columns = linear_columns(matrix)
+        known = np.isfinite(columns)
+        counts = np.maximum(known.sum(axis=0), 1)
+        means = np.where(known, columns, 0.0).sum(axis=0) / counts
+        centred = np.where(known, columns - means, 0.0)
+        scales = np.sqrt((centred**2).sum(axis=0) / counts)
+        # A column that never varies, or is hardly ever known, says nothing.
+        useful = (scales > 1e-9) & (counts > 0.01 * len(columns))
+        scales = np.where(useful, scales, 1.0)
+        means = np.array([significant(float(value), 9) for value in means])
+        scales = np.array([significant(float(value), 9) for value in scales])
+        scaled = np.where(known & useful, (columns - means) / scales, 0.0)
+        model = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(scaled, churned)
+        weights = np.where(useful, model.coef_[0], 0.0)
+        return cls(
+            means.tolist(),
+            scales.tolist(),
+            [significant(float(value), 9) for value in weights],
+            significant(float(model.intercept_[0]), 9),
+        )
+
+    def predict(self, matrix: Floats) -> Floats:
+        """Return the probability of churn per row."""
+        columns = linear_columns(matrix)
+        scaled = (columns - np.array(self.means)) / np.array(self.scales)
+        scaled = np.where(np.isfinite(scaled), scaled, 0.0)
+        return _sigmoid(scaled @ np.array(self.weights) + self.intercept)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, ready for JSON."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Undo ``to_dict``."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Histogram gradient boosting, kept as the plain nodes of its trees."""
+
+    start: float
+    trees: list[NDArray[np.void]]
+
+    @classmethod
+    def fit(cls, matrix: Floats, churned: Floats, *, seed: int) -> Self:
+        """Fit to rows in a fixed order.
+
+        Early stopping would hold back rows by their position, and with it the result would
+        depend on the order of rows; few and shallow trees keep it from learning by heart.
+        """
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        model = HistGradientBoostingClassifier(
+            learning_rate=0.06,
+            max_iter=100,
+            max_leaf_nodes=12,
+            min_samples_leaf=max(20, len(matrix) // 500),
+            l2_regularization=1.0,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(matrix, churned)
+        trees = [stage[0].nodes.copy() for stage in model._predictors]
+        for nodes in trees:
+            nodes["value"] = [significant(float(value), 9) for value in nodes["value"]]
+        return cls(significant(float(model._baseline_prediction.ravel()[0]), 9), trees)
+
+    def predict(self, matrix: Floats) -> Floats:
+        """Return the probability of churn per row."""
+        from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+        from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+
+        no_categories = np.zeros((0, 8), dtype=np.uint32)
+        places = np.zeros(matrix.shape[1], dtype=np.uint32)
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        total = np.full(len(rows), self.start)
+        threads = _openmp_effective_n_threads()
+        for nodes in self.trees:
+            tree = TreePredictor(nodes, no_categories, no_categories)
+            total += tree.predict(rows, no_categories, places, threads)
+        return _sigmoid(total)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the nodes column by column, ready for JSON."""
+        return {
+            "start": self.start,
+            "trees": [
+                {
+                    "feature": nodes["feature_idx"].tolist(),
+                    "threshold": nodes["num_threshold"].tolist(),
+                    "left": nodes["left"].tolist(),
+                    "right": nodes["right"].tolist(),
+                    "null_goes_left": nodes["missing_go_to_left"].tolist(),
+                    "is_leaf": nodes["is_leaf"].tolist(),
+                    "value": nodes["value"].tolist(),
+                }
+                for nodes in self.trees
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Undo ``to_dict``."""
+        from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+
+        names = {
+            "feature_idx": "feature",
+            "num_threshold": "threshold",
+            "left": "left",
+            "right": "right",
+            "missing_go_to_left": "null_goes_left",
+            "is_leaf": "is_leaf",
+            "value": "value",
+        }
+        trees = []
+        for tree in data["trees"]:
+            nodes = np.zeros(len(tree["value"]), dtype=PREDICTOR_RECORD_DTYPE)
+            for ours, theirs in names.items():
+                nodes[ours] = tree[theirs]
+            trees.append(nodes)
+        return cls(data["start"], trees)
+
+
+@dataclass(frozen=True)
+class Members:
+    """Both learners, fitted to the same rows."""
+
+    logistic: Logistic
+    trees: Trees
+
+    @classmethod
+    def fit(cls, matrix: Floats, churned: Floats, *, seed: int) -> Self:
+        """Fit both to rows in a fixed order."""
+        return cls(
+            Logistic.fit(matrix, churned),
+            Trees.fit(matrix, churned, seed=seed),
+        )
+
+    def predict(self, matrix: Floats) -> dict[str, Floats]:
+        """Return the score of each learner and their mean."""
+        one, two = self.logistic.predict(matrix), self.trees.predict(matrix)
+        return dict(zip(LEARNED, (one, two, (one + two) / 2.0), strict=True))
+
+
+@dataclass(frozen=True)
+class Calibrators:
+    """One calibrator per left-out fold, so that their spread tells how well each is known."""
+
+    by_fold: list[BetaCalibrator]
+
+    @classmethod
+    def fit(cls, score: Floats, churned: Floats, fold: NDArray[np.int64]) -> Self:
+        """Fit to scores whose makers did not see the customer scored."""
+        everyone = np.ones(len(score), dtype=np.bool_)
+        return cls(
+            [
+                BetaCalibrator.fit(score[rows], churned[rows])
+                for left_out in range(FOLDS)
+                # a handful of customers may all fall into one fold
+                for rows in [fold != left_out if (fold != left_out).any() else everyone]
+            ]
+        )
+
+    def apply(self, scores: list[Floats]) -> Floats:
+        """Return one column of probabilities per fold.
+
+        Parameters
+        ----------
+        scores
+            One score per fold, or a single one when the score itself was not learned.
+        """
+        spread = scores * FOLDS if len(scores) == 1 else scores
+        return np.stack(
+            [
+                calibrator.apply(score)
+                for calibrator, score in zip(self.by_fold, spread, strict=True)
+            ],
+            axis=1,
+        )
+
+    def to_dict(self) -> list[dict[str, float]]:
+        """Return the numbers, ready for JSON."""
+        return [calibrator.to_dict() for calibrator in self.by_fold]
+
+    @classmethod
+    def from_dict(cls, data: list[dict[str, float]]) -> Self:
+        """Undo ``to_dict``."""
+        return cls([BetaCalibrator.from_dict(item) for item in data])
+
+
+def fit_members(
+    matrix: Floats, churned: Floats, fold: NDArray[np.int64], *, seed: int
+) -> tuple[list[Members], dict[str, Floats]]:
+    """Fit the learners with each fold of customers left out.
+
+    Returns
+    -------
+    members
+        One pair of learners per fold left out.
+    out_of_fold
+        The scores of every row by the pair that did not see its customer.
+    """
+    members: list[Members] = []
+    out_of_fold = {name: np.empty(len(churned)) for name in LEARNED}
+    for left_out in range(FOLDS):
+        held = fold == left_out
+        pair = Members.fit(matrix[~held], churned[~held], seed=seed)
+        members.append(pair)
+        for name, score in pair.predict(matrix[held]).items():
+            out_of_fold[name][held] = score
+    return members, out_of_fold
+
+
+def _sigmoid(logit: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-logit)))
