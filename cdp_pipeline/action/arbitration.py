@@ -2,10 +2,10 @@
 
 Belongs here: arrays in, arrays out; no tables, no words. Each customer takes at most one of their
 candidates. Where no limit binds that is simply the best one. Where limits bind, a linear program
-(HiGHS) over all customers, or over an even sample of a large base, prices each limit; every
-customer then takes what is best after those prices, and where that overruns a limit, those who
-would lose most by their next best choice come first. The prices also bound what any choice could
-reach, so how good this one is, is known.
+(HiGHS) prices each limit and decides for everybody; of a large base, first an even sample gives
+the prices and then a second program decides for those who waver at them. The few that a program
+leaves split between two choices take the best that still fits. The prices also bound what any
+choice could reach, so how good this one is, is known.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def choose(
     if all(use[taken].sum() <= amount + _WHOLE for use, amount in zip(usage, amounts, strict=True)):
         value = float(candidates.value[taken].sum())
         return Choice(best, np.zeros(len(limits)), value, value)
-    prices, certain = _prices(candidates, usage, amounts, sample_size)
+    prices, certain = _prices(candidates, limits, usage, amounts, sample_size)
     net_value = net_values(candidates, limits, prices)
     chosen = _fill(candidates, usage, amounts, net_value, certain)
     # what the prices left over goes to who gains most from it
@@ -165,24 +165,61 @@ def _usage(candidates: Candidates, limits: Sequence[Limit]) -> list[Floats]:
 
 
 def _prices(
-    candidates: Candidates, usage: list[Floats], amounts: Floats, sample_size: int
+    candidates: Candidates,
+    limits: Sequence[Limit],
+    usage: list[Floats],
+    amounts: Floats,
+    sample_size: int,
 ) -> tuple[Floats, Positions]:
-    """Return the price of each limit, and what the linear program already decides for sure."""
+    """Return the price of each limit, and what is decided for sure."""
     undecided = np.full(candidates.customer_count, -1, dtype=np.int64)
     customers = np.unique(candidates.customer)
-    if len(customers) > sample_size:
-        # every k-th of the sorted ids, which are hashes: as good as a random draw, and repeatable
-        places = np.linspace(0, len(customers) - 1, sample_size).astype(np.int64)
-        sampled = np.flatnonzero(np.isin(candidates.customer, customers[places]))
-        share = sample_size / len(customers)
-        solution = _linear_program(
-            candidates.only(sampled), [use[sampled] for use in usage], amounts * share
-        )
-        return np.round(np.maximum(-solution.ineqlin.marginals[: len(usage)], 0), 9), undecided
+    if len(customers) <= sample_size:
+        return _solved(candidates, usage, amounts, undecided)
+    # every k-th of the sorted ids, which are hashes: as good as a random draw, and repeatable
+    places = np.linspace(0, len(customers) - 1, sample_size).astype(np.int64)
+    sampled = np.flatnonzero(np.isin(candidates.customer, customers[places]))
+    first_prices, _ = _solved(
+        candidates.only(sampled),
+        [use[sampled] for use in usage],
+        amounts * (sample_size / len(customers)),
+        undecided,
+    )
+    # At about these prices most customers are sure of their choice; a second program decides
+    # together for those who are least sure, with what the others leave.
+    net_value = net_values(candidates, limits, first_prices)
+    sure = best_candidates(candidates, net_value)
+    wavering = np.argsort(_margins(candidates, net_value, sure), kind="stable")[:sample_size]
+    sure[wavering] = -1
+    left = amounts - np.array([use[sure[sure >= 0]].sum() for use in usage])
+    if (left < 0).any():
+        return first_prices, undecided
+    core = np.flatnonzero(np.isin(candidates.customer, wavering))
+    prices, decided = _solved(candidates.only(core), [use[core] for use in usage], left, undecided)
+    return prices, np.where(decided >= 0, core[decided], sure)
+
+
+def _margins(candidates: Candidates, net_value: Floats, chosen: Positions) -> Floats:
+    """Return how far each customer's choice, or having none, is from the next best."""
+    has_one = chosen >= 0
+    others = net_value.copy()
+    others[chosen[has_one]] = -np.inf
+    margin = np.full(candidates.customer_count, np.inf)
+    starts = np.flatnonzero(np.r_[True, np.diff(candidates.customer) > 0])
+    margin[candidates.customer[starts]] = -np.maximum.reduceat(others, starts)
+    margin[has_one] = net_value[chosen[has_one]] - np.maximum(-margin[has_one], 0)
+    return margin
+
+
+def _solved(
+    candidates: Candidates, usage: list[Floats], amounts: Floats, undecided: Positions
+) -> tuple[Floats, Positions]:
     solution = _linear_program(candidates, usage, amounts)
+    decided = undecided.copy()
     whole = np.flatnonzero(solution.x > 1 - _WHOLE)
-    undecided[candidates.customer[whole]] = whole
-    return np.round(np.maximum(-solution.ineqlin.marginals[: len(usage)], 0), 9), undecided
+    decided[candidates.customer[whole]] = whole
+    prices = np.maximum(-solution.ineqlin.marginals[: len(usage)], 0)
+    return np.round(prices, 9), decided
 
 
 def _linear_program(candidates: Candidates, usage: list[Floats], amounts: Floats) -> Any:
