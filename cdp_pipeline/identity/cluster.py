@@ -1,15 +1,19 @@
-"""Clusters from scored pairs: average linkage under constraints.
+"""Clusters from scored pairs: linkage by pooled evidence, under constraints.
 
 Belongs here: components, the cap on their size, and the linkage itself, on arrays. Does not belong
-here: where weights come from, or ids.
+here: where evidence comes from, or ids.
 
-Two clusters are joined while the mean weight over all their pairs is above the threshold; a pair
-nobody compared does not exist here, because pairs inside a component are completed first. Many
-components are worked at once: those of like size form one array.
+Two clusters are joined while their pooled evidence, with the prior counted once, says they are one.
+The evidence of the pairs between two clusters is not independent, so n pairs count like
+n / (1 + (n - 1) x sameness) pairs of average weight (the design effect of cluster sampling): with
+sameness 1 this is average linkage, with 0 it adds everything up. A pair nobody compared does not
+exist here, because pairs inside a component are completed first. Many components are worked at
+once: those of like size form one array.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +23,41 @@ from cdp_pipeline.identity.exact import smallest_of_component
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
+@dataclass(frozen=True)
+class Ties:
+    """Evidence between pairs of items, each pair once.
+
+    Attributes
+    ----------
+    left, right
+        The items.
+    evidence
+        Log2 likelihood ratio, summed over the pairs of records the two items stand for.
+    forbidden
+        Whether the two may never end up in one cluster.
+    """
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    evidence: NDArray[np.float64]
+    forbidden: NDArray[np.bool_]
+
+    def take(self, index: NDArray[np.int64]) -> Ties:
+        """Return some of the ties."""
+        return Ties(
+            self.left[index], self.right[index], self.evidence[index], self.forbidden[index]
+        )
+
+
 # A weight counts at most so much (log2) for or against: one absurdly rare agreement must not
 # outvote everything else, nor one contradiction a whole cluster.
 STRONGEST = 20.0
+# How alike the evidence of two pairs of records is when both pairs lie between the same two
+# clusters: 1 says that further pairs add nothing, 0 that each is news.
+SAMENESS = 0.5
+# Cells of the arrays worked at once.
+_BATCH_CELLS = 2e6
 # No component may hold more items than this before linkage.
 LARGEST_COMPONENT = 150
 
@@ -60,102 +96,97 @@ def components(
         label, bar = fresh, bar_of
 
 
-def average_linkage(
-    size: int,
-    label: NDArray[np.int32],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    weights: NDArray[np.float64],
-    forbidden: NDArray[np.bool_],
-    threshold: float,
+def linked_clusters(
+    label: NDArray[np.int32], ties: Ties, sizes: NDArray[np.int32], prior: float, threshold: float
 ) -> NDArray[np.int32]:
     """Return the cluster (its smallest item) of each item.
 
     Parameters
     ----------
-    size
-        Number of items.
     label
-        Component of each item; every pair inside a component has to be among the pairs, once.
-    left, right, weights, forbidden
-        The pairs; a forbidden pair never ends up in one cluster.
+        Component of each item; every pair of items inside a component has to be among the ties.
+    ties
+        Evidence between items.
+    sizes
+        How many records each item stands for.
+    prior
+        Log2 odds that two records match before any evidence.
     threshold
-        Mean weight from which clusters are joined.
+        Log2 odds from which two clusters are joined.
     """
-    counts = np.bincount(label, minlength=size)
-    order = np.lexsort((np.arange(size), label))
-    start = np.zeros(size, dtype=np.int64)
-    first = np.flatnonzero(counts)
-    start[first] = np.concatenate(([0], np.cumsum(counts[first])[:-1]))
-    place = np.empty(size, dtype=np.int64)
-    place[order] = np.arange(size)
+    count = len(label)
+    widths = np.bincount(label, minlength=count)
+    order = np.lexsort((np.arange(count), label))
+    start = np.concatenate(([0], np.cumsum(widths)))[:-1]
+    place = np.empty(count, dtype=np.int64)
+    place[order] = np.arange(count)
     place -= start[label]
-    clusters = np.arange(size, dtype=np.int32)
-    clipped = np.clip(weights, -STRONGEST, STRONGEST)
-    pair_size = counts[label[left]]
-    for width in np.unique(pair_size):
-        mine = pair_size == width
-        members = np.flatnonzero(counts == width)
-        index = np.zeros(size, dtype=np.int64)
-        index[members] = np.arange(len(members))
-        batch = max(1, int(4e6 // (width * width)))
-        which = index[label[left[mine]]]
-        for begin in range(0, len(members), batch):
-            chosen = members[begin : begin + batch]
-            part = np.flatnonzero(mine)[(which >= begin) & (which < begin + batch)]
-            rows = index[label[left[part]]] - begin
-            merged = _link_batch(
-                len(chosen),
-                int(width),
-                (rows, place[left[part]], place[right[part]]),
-                clipped[part],
-                forbidden[part],
-                threshold,
+    clusters = np.arange(count, dtype=np.int32)
+    tie_label = label[ties.left]
+    # Ties of one component stand together, so that a batch is a slice.
+    by_component = np.lexsort((tie_label, widths[tie_label]))
+    for width in np.unique(widths[tie_label]):
+        members = np.flatnonzero(widths == width)
+        pairs_each = int(width) * (int(width) - 1) // 2
+        mine = by_component[_span(widths[tie_label][by_component], width)]
+        step = max(1, int(_BATCH_CELLS // (int(width) ** 2)))
+        for begin in range(0, len(members), step):
+            chosen = members[begin : begin + step]
+            part = mine[begin * pairs_each : (begin + len(chosen)) * pairs_each]
+            items = order[start[chosen][:, None] + np.arange(width)[None, :]]
+            where = (
+                np.searchsorted(chosen, tie_label[part]),
+                place[ties.left[part]],
+                place[ties.right[part]],
             )
-            items = order[(start[chosen][:, None] + np.arange(width)[None, :])]
+            merged = _link_batch(where, ties.take(part), sizes[items], prior, threshold)
             clusters[items.ravel()] = np.take_along_axis(items, merged, axis=1).ravel()
     return clusters
 
 
+def _span(sorted_values: NDArray[np.integer], value: int) -> slice:
+    return slice(
+        int(np.searchsorted(sorted_values, value, "left")),
+        int(np.searchsorted(sorted_values, value, "right")),
+    )
+
+
 def _link_batch(
-    count: int,
-    width: int,
     where: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-    weights: NDArray[np.float64],
-    forbidden: NDArray[np.bool_],
+    ties: Ties,
+    sizes: NDArray[np.int32],
+    prior: float,
     threshold: float,
 ) -> NDArray[np.int64]:
-    """Link ``count`` components of ``width`` items each; return each item's cluster position."""
+    """Link components of one width at once; return each item's cluster position."""
     batch, row, column = where
+    count, width = sizes.shape
     sums = np.zeros((count, width, width))
-    sums[batch, row, column] = weights
-    sums[batch, column, row] = weights
+    sums[batch, row, column] = sums[batch, column, row] = ties.evidence
     barred = np.zeros((count, width, width), dtype=bool)
-    barred[batch, row, column] = forbidden
-    barred[batch, column, row] = forbidden
+    barred[batch, row, column] = barred[batch, column, row] = ties.forbidden
     barred[:, np.arange(width), np.arange(width)] = True
-    sizes = np.ones((count, width))
+    weight = sizes.astype(float)
     cluster = np.tile(np.arange(width), (count, 1))
     live = np.arange(count)
     for _ in range(width - 1):
-        means = sums[live] / (sizes[live][:, :, None] * sizes[live][:, None, :])
-        means[barred[live]] = -np.inf
-        flat = means.reshape(len(live), -1)
+        pairs = weight[live][:, :, None] * weight[live][:, None, :]
+        odds = sums[live] / (1 + (pairs - 1) * SAMENESS) + prior
+        odds[barred[live]] = -np.inf
+        flat = odds.reshape(len(live), -1)
         best = flat.argmax(axis=1)
         go = flat[np.arange(len(live)), best] > threshold
         live, best = live[go], best[go]
         if len(live) == 0:
             break
-        a, b = best // width, best % width
-        a, b = np.minimum(a, b), np.maximum(a, b)
+        a, b = np.minimum(best // width, best % width), np.maximum(best // width, best % width)
         sums[live, a, :] += sums[live, b, :]
         sums[live, :, a] += sums[live, :, b]
         barred[live, a, :] |= barred[live, b, :]
         barred[live, :, a] |= barred[live, :, b]
         barred[live, a, a] = True
-        barred[live, b, :] = True
-        barred[live, :, b] = True
-        sizes[live, a] += sizes[live, b]
+        barred[live, b, :] = barred[live, :, b] = True
+        weight[live, a] += weight[live, b]
         moved = cluster[live] == b[:, None]
         cluster[live] = np.where(moved, a[:, None], cluster[live])
     return cluster

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import make_pairs
-from cdp_pipeline.identity.cluster import average_linkage, components
+from cdp_pipeline.identity.cluster import STRONGEST, Ties, components, linked_clusters
 from cdp_pipeline.identity.exact import (
     EXACT_EDGES,
     ExactRule,
@@ -23,6 +23,7 @@ from cdp_pipeline.identity.exact import (
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     compare_pairs,
+    log2_odds,
     match_weights,
     node_frequencies,
 )
@@ -107,16 +108,15 @@ def _link_nodes(
     weights = np.concatenate((weights, _weights(model, frequencies, extra)))
     order = np.lexsort((pairs.right, pairs.left))
     pairs, weights = pairs.where(order), weights[order]
-    clusters = _cluster(size, groups, label, pairs, weights, model)
-    return Linked(clusters, pairs, weights)
+    clusters = _cluster(groups, label, pairs, weights, model)
+    return Linked(clusters, pairs, weights + log2_odds(model.prior))
 
 
 def _weights(
     model: LinkageModel, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
 ) -> NDArray[np.float64]:
-    """Return log2 odds that each pair matches, on a grid of 1e-6."""
-    prior = np.log2(model.prior / (1 - model.prior))
-    total = match_weights(model.settings, frequencies, pairs).sum(axis=1) + prior
+    """Return the log2 likelihood ratio of each pair, on a grid of 1e-6."""
+    total = match_weights(model.settings, frequencies, pairs).sum(axis=1)
     return np.asarray(np.round(total * 1e6) / 1e6)
 
 
@@ -129,7 +129,8 @@ def _components(
 ) -> NDArray[np.int32]:
     """Return the component of each node; exact groups are never taken apart."""
     left, right = groups[pairs.left], groups[pairs.right]
-    label = components(size, left, right, weights, model.threshold - COMPONENT_SLACK)
+    least = model.threshold - COMPONENT_SLACK
+    label = components(size, left, right, weights + log2_odds(model.prior), least)
     return label[groups]
 
 
@@ -159,31 +160,45 @@ def _missing_pairs(
 
 
 def _cluster(
-    size: int,
     groups: NDArray[np.int32],
     label: NDArray[np.int32],
     pairs: ComparedPairs,
-    weights: NDArray[np.float64],
+    evidence: NDArray[np.float64],
     model: LinkageModel,
 ) -> NDArray[np.int32]:
-    """Join groups: the weight between two groups is the mean over their pairs of nodes."""
-    low = np.minimum(groups[pairs.left], groups[pairs.right]).astype(np.int64)
-    high = np.maximum(groups[pairs.left], groups[pairs.right]).astype(np.int64)
-    key, inverse, counts = np.unique(low * size + high, return_inverse=True, return_counts=True)
-    clipped = np.clip(weights, -20, 20)
-    means = np.bincount(inverse, weights=clipped, minlength=len(key)) / np.maximum(counts, 1)
-    means = np.round(means * 1e6) / 1e6
-    left, right = (key // size).astype(np.int32), (key % size).astype(np.int32)
-    # Only the first node of a group stands for it; the others are alone in a component of theirs.
+    """Join exact groups by the evidence between their nodes; return each node's cluster."""
+    size = len(groups)
     own = np.arange(size, dtype=np.int32)
-    representative = np.where(groups == own, label, own)
+    ties = _ties_of_groups(groups, pairs, evidence)
+    # A group's first node stands for it; the other nodes are components of their own.
+    component = np.where(groups == own, label, own)
     smallest = np.full(size, size, dtype=np.int32)
-    np.minimum.at(smallest, representative, own)
-    representative = smallest[representative]
-    clusters = average_linkage(
-        size, representative, left, right, means, np.zeros(len(key), dtype=bool), model.threshold
+    np.minimum.at(smallest, component, own)
+    sizes = np.bincount(groups, minlength=size).astype(np.int32)
+    clusters = linked_clusters(
+        smallest[component], ties, sizes, log2_odds(model.prior), model.threshold
     )
     return clusters[groups]
+
+
+def _ties_of_groups(
+    groups: NDArray[np.int32], pairs: ComparedPairs, evidence: NDArray[np.float64]
+) -> Ties:
+    """Sum the evidence of pairs of nodes into pairs of groups."""
+    size = len(groups)
+    one, other = groups[pairs.left].astype(np.int64), groups[pairs.right].astype(np.int64)
+    key, inverse = np.unique(
+        np.minimum(one, other) * size + np.maximum(one, other), return_inverse=True
+    )
+    sums = np.bincount(
+        inverse, weights=np.clip(evidence, -STRONGEST, STRONGEST), minlength=len(key)
+    )
+    return Ties(
+        left=(key // max(size, 1)).astype(np.int32),
+        right=(key % max(size, 1)).astype(np.int32),
+        evidence=np.asarray(np.round(sums * 1e6) / 1e6),
+        forbidden=np.zeros(len(key), dtype=bool),
+    )
 
 
 def _tables(

@@ -190,6 +190,11 @@ def level_weights(c: dict[str, Any]) -> tuple[NDArray[np.float64], int | None]:
     return weights, exact
 
 
+def log2_odds(probability: float) -> float:
+    """Return the log2 odds of a probability."""
+    return float(np.log2(probability / (1 - probability)))
+
+
 def nine_digits(value: float) -> float:
     """Keep nine digits: the rest differs between runs."""
     return float(f"{value:.9g}")

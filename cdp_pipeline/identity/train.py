@@ -44,6 +44,7 @@ LEAST_NODES = 50
 LEAST_PAIRS = 50
 # A level is never believed to be rarer than this.
 FLOOR = 1e-6
+RAREST_MATCH = 2e-4
 _CANDIDATES = "identity_training_pairs"
 
 
@@ -199,7 +200,11 @@ def _take_over(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
     levels = [x for x in mine["comparison_levels"] if not x.get("is_null_level")]
     found = [x for x in theirs["comparison_levels"] if not x.get("is_null_level")]
     shares = np.array([f.get("m_probability") or 0.0 for f in found], dtype=float)
-    shares = np.maximum(shares, 1e-4)
+    # Splink leaves a level that no pair had as it was; it is rare, not as likely as before.
+    unseen = np.array(
+        [abs(s - x["m_probability"]) < 1e-12 for s, x in zip(shares, levels, strict=True)]
+    )
+    shares = np.maximum(np.where(unseen & ~unseen.all(), 0.0, shares), RAREST_MATCH)
     for level, share in zip(levels, shares / shares.sum(), strict=True):
         level["m_probability"] = float(share)
 
