@@ -1,13 +1,6 @@
 -- One row per decision of a customer about a channel and a purpose.
 -- The system is named after the record it was decided for, not after the register.
 
-with
-
-consents as (
-    select *
-    from sources.consent_consents
-)
-
 select
     'consent' as source,
     event_id,
@@ -19,4 +12,4 @@ select
     decision = 'granted' as is_granted,
     decided_at,
     evidence,
-from consents
+from sources.consent_consents

@@ -1,13 +1,6 @@
 -- One row per contact in the CRM: customers, prospects, companies and contacts at companies.
 -- A contact at a company is a person; the company has a row of its own.
 
-with
-
-contacts as (
-    select *
-    from sources.crm_contacts
-)
-
 select
     'crm' as source,
     contact_id as record_id,
@@ -43,4 +36,4 @@ select
     newsletter_topic, -- Topic of the newsletter they chose.
     credit_limit as credit_limit_amount, -- Credit limit in the country's currency.
     account_id as company_record_id, -- For contacts at companies: the company's row in the CRM.
-from contacts
+from sources.crm_contacts

@@ -1,13 +1,6 @@
 -- One row per club card.
 -- "SURNAME, GIVEN" is taken apart at the comma; a name without one stays whole.
 
-with
-
-members as (
-    select *
-    from sources.pos_members
-)
-
 select
     'pos' as source,
     member_number as record_id,
@@ -37,4 +30,4 @@ select
     created_at,
     changed_at as updated_at,
     home_store, -- Store that issued the club card.
-from members
+from sources.pos_members

@@ -1,13 +1,6 @@
 -- One row per user of the web shop, guest checkouts included.
 -- A user with a company name is a business account, whoever typed the order.
 
-with
-
-users as (
-    select *
-    from sources.webshop_users
-)
-
 select
     'webshop' as source,
     user_id as record_id,
@@ -34,4 +27,4 @@ select
     20 as trust,
     created_at,
     updated_at,
-from users
+from sources.webshop_users

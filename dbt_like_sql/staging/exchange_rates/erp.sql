@@ -1,16 +1,9 @@
 -- One row per day and currency, in Swedish kronor.
 
-with
-
-rates as (
-    select *
-    from sources.erp_exchange_rates
-)
-
 select
     rate_date as rate_on,
     from_currency,
     to_currency,
     'erp' as source,
     rate,
-from rates
+from sources.erp_exchange_rates

@@ -1,12 +1,5 @@
 -- One row per recipient of a campaign, held-out ones included.
 
-with
-
-messages as (
-    select *
-    from sources.email_messages
-)
-
 select
     'email' as source,
     message_id,
@@ -19,4 +12,4 @@ select
     opened_at,
     clicked_at,
     replied_at,
-from messages
+from sources.email_messages

@@ -1,12 +1,5 @@
 -- One row per line of a receipt or return at the desk.
 
-with
-
-lines as (
-    select *
-    from sources.pos_receipt_lines
-)
-
 select
     'pos' as source,
     receipt_id as order_id,
@@ -19,4 +12,4 @@ select
     returned_receipt_id is not null as is_return,
     returned_receipt_id as returned_order_id,
     returned_line_number as returned_line_id,
-from lines
+from sources.pos_receipt_lines

@@ -1,12 +1,5 @@
 -- One row per line of a web order or credit order.
 
-with
-
-lines as (
-    select *
-    from sources.webshop_order_lines
-)
-
 select
     'webshop' as source,
     order_id,
@@ -19,4 +12,4 @@ select
     returned_order_id is not null as is_return,
     returned_order_id,
     returned_line_number as returned_line_id,
-from lines
+from sources.webshop_order_lines

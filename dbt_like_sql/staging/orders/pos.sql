@@ -1,13 +1,6 @@
 -- One row per receipt or return at the desk.
 -- A receipt without a card has no buyer: both record columns are null.
 
-with
-
-receipts as (
-    select *
-    from sources.pos_receipts
-)
-
 select
     'pos' as source,
     receipt_id as order_id,
@@ -19,4 +12,4 @@ select
     currency,
     total as total_amount,
     'completed' as status,
-from receipts
+from sources.pos_receipts

@@ -1,13 +1,6 @@
 -- One row per web order or credit order.
 -- A credit order takes something back: its total is negative, and its lines say what.
 
-with
-
-orders as (
-    select *
-    from sources.webshop_orders
-)
-
 select
     'webshop' as source,
     order_id,
@@ -19,4 +12,4 @@ select
     total as total_amount,
     case when status = 'cancelled' then 'cancelled' else 'completed' end as status,
     campaign_code as campaign_id,
-from orders
+from sources.webshop_orders

@@ -1,13 +1,6 @@
 -- One row per article.
 -- Prices are those of today in Sweden; what a customer paid stands in the order lines.
 
-with
-
-products as (
-    select *
-    from sources.erp_products
-)
-
 select
     product_id,
     'erp' as source,
@@ -20,4 +13,4 @@ select
     currency,
     is_discontinued,
     launched_on,
-from products
+from sources.erp_products

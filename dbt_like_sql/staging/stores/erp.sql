@@ -1,12 +1,5 @@
 -- One row per store.
 
-with
-
-stores as (
-    select *
-    from sources.erp_stores
-)
-
 select
     store_id,
     'erp' as source,
@@ -15,4 +8,4 @@ select
     postcode,
     country,
     opened_on,
-from stores
+from sources.erp_stores

@@ -1,12 +1,5 @@
 -- One row per ticket of customer service.
 
-with
-
-tickets as (
-    select *
-    from sources.support_tickets
-)
-
 select
     'support' as source,
     ticket_id,
@@ -20,4 +13,4 @@ select
     subject,
     body,
     status,
-from tickets
+from sources.support_tickets
