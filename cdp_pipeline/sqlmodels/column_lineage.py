@@ -46,7 +46,8 @@ class KnownTables:
         `tree` is changed on the way and must not be used again.
         """
         try:
-            _derive_laterals(tree)
+            if tree.find(exp.Lateral):
+                _derive_laterals(tree)
             resolved = qualify(
                 tree,
                 schema=self._schema,
@@ -66,12 +67,9 @@ class KnownTables:
             )
         except (SqlglotError, ValueError, KeyError) as error:
             raise LineageError(str(error).splitlines()[0]) from error
-        aliases = _physical_aliases(resolved)
-        return {name: self._leaves(name, node, aliases) for name, node in nodes.items()}
+        return {name: self._leaves(name, node, resolved) for name, node in nodes.items()}
 
-    def _leaves(
-        self, column: str, root: Node, aliases: Mapping[str, str | None]
-    ) -> tuple[ColumnName, ...]:
+    def _leaves(self, column: str, root: Node, tree: exp.Expr) -> tuple[ColumnName, ...]:
         found: set[ColumnName] = set()
         for node in root.walk():
             source = node.expression
@@ -82,7 +80,7 @@ class KnownTables:
                 if not source.db:
                     continue  # a table function: its values come from no table
                 table: str | None = f"{source.db}.{source.name}"
-            elif alias in aliases:
+            elif alias in (aliases := _physical_aliases(tree)):
                 table = aliases[alias]
             else:
                 raise LineageError(f"cannot tell where {alias}.{name} comes from", column)

@@ -168,8 +168,12 @@ class _Compiler:
             if not self._part_fits(draft, part):
                 return None
         types = self._types(model)
-        traced = None if types is None else self._trace(model)
-        if types is None or traced is None:
+        if types is None:
+            return None
+        if draft.made_by == "sql":
+            self._check_code(model)
+        traced = self._trace(model)
+        if traced is None:
             return None
         declared = self._declare(draft, types)
         assert declared is not None
@@ -212,10 +216,11 @@ class _Compiler:
     def _part_fits(self, draft: Draft, part: ParsedModel) -> bool:
         """Check one file of an entity by itself; the union then cannot fail."""
         types = self._types(part)
-        if types is None or self._trace(part) is None:
+        if types is None:
             return False
         if part.path.parent.name != draft.name.split(".")[1]:
             return True  # carried customer records are checked with their own entity
+        self._check_code(part)
         assert draft.declaration is not None
         found = misfits(part.path.parent.name, draft.declaration, part, types)
         self.problems.extend(found)
@@ -245,11 +250,11 @@ class _Compiler:
         return types
 
     def _trace(self, model: ParsedModel) -> Lineages | None:
-        if model.tree is None:
-            return None
+        """Return the lineage of a statement, whose tree is used up by it."""
+        assert model.tree is not None
         lines = {projection.name: projection.line for projection in model.projections}
         try:
-            traced = self.known.trace(model.tree.copy())
+            return self.known.trace(model.tree)
         except LineageError as error:
             self._problem(
                 model.path,
@@ -259,9 +264,11 @@ class _Compiler:
                 "lineage",
             )
             return None
+
+    def _check_code(self, model: ParsedModel) -> None:
+        """Add what the house rules say once types are known; the last of them to be asked."""
         self.problems.extend(type_problems(model, self.dry_run))
         self.problems.extend(unused_allowances(model))
-        return traced
 
     def _model_columns(
         self, model: ParsedModel, types: Mapping[str, str], traced: Lineages

@@ -8,7 +8,6 @@ how tables hang together (cycles, layers, keys) stand in ``load``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
@@ -19,7 +18,6 @@ from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.statements import ParsedModel, line_of
 from cdp_pipeline.sqlmodels.sums import double_sums
 
-_Node = TypeVar("_Node", bound=exp.Expr)
 _Finding = tuple[int, str, str]
 """Line, what is wrong, what to do."""
 
@@ -191,7 +189,7 @@ def _random(model: ParsedModel) -> Iterator[_Finding]:
                 f"{word}() gives something else every time",
                 "derive the value from the row's key, for example by a hash of it",
             )
-    for sample in _nodes(model, exp.TableSample):
+    for sample in model.nodes(exp.TableSample):
         yield line_of(sample), "a sample is not the same every time", "filter by a hash of the key"
 
 
@@ -215,23 +213,23 @@ def _unqualified(model: ParsedModel) -> Iterator[_Finding]:
 
 
 def _untraceable(model: ParsedModel) -> Iterator[_Finding]:
-    for union in _nodes(model, exp.SetOperation):
+    for union in model.nodes(exp.SetOperation):
         if union.args.get("by_name"):
             yield (
                 line_of(union),
                 "union by name hides which column comes from where",
                 "list the columns of each branch in the same order and write union all",
             )
-    for pivot in _nodes(model, exp.Pivot):
+    for pivot in model.nodes(exp.Pivot):
         word = "unpivot" if pivot.args.get("unpivot") else "pivot"
         yield (
             line_of(pivot),
             f"{word} hides which column comes from where",
             "write one filtered aggregate per column, or one branch of a union all per column",
         )
-    for columns in _nodes(model, exp.Columns):
+    for columns in model.nodes(exp.Columns):
         yield line_of(columns), "columns() hides which columns there are", "list the columns"
-    for star in _nodes(model, exp.Star):
+    for star in model.nodes(exp.Star):
         if _is_struct_star(star):
             yield line_of(star), "struct.* hides which columns there are", "list the fields"
 
@@ -273,7 +271,7 @@ def _last_order(model: ParsedModel) -> Iterator[_Finding]:
 
 
 def _ties(model: ParsedModel) -> Iterator[_Finding]:
-    for node in _nodes(model, exp.Func):
+    for node in model.nodes(exp.Func):
         name = node.name.lower() if isinstance(node, exp.Anonymous) else node.sql_name().lower()
         if not isinstance(node, _TIE_PRONE) and name not in _TIE_PRONE_NAMES:
             continue
@@ -296,7 +294,7 @@ def _has_compound_order(node: exp.Expr) -> bool:
 
 
 def _unordered(model: ParsedModel) -> Iterator[_Finding]:
-    for window in _nodes(model, exp.Window):
+    for window in model.nodes(exp.Window):
         function = window.this.this if isinstance(window.this, exp.IgnoreNulls) else window.this
         if isinstance(function, _ORDERED_WINDOWS) and not _window_order(window, model):
             yield (
@@ -304,7 +302,7 @@ def _unordered(model: ParsedModel) -> Iterator[_Finding]:
                 f"{function.sql_name().lower()} over rows in no order",
                 "add order by with a tie-break that ends in the key",
             )
-    for node in _nodes(model, exp.ArrayAgg, exp.GroupConcat):
+    for node in model.nodes(exp.ArrayAgg, exp.GroupConcat):
         outer = node.parent
         is_free = isinstance(outer, _ORDER_FREE) or (
             isinstance(outer, exp.Anonymous) and outer.name.lower() in _ORDER_FREE_NAMES
@@ -315,7 +313,7 @@ def _unordered(model: ParsedModel) -> Iterator[_Finding]:
                 "a list of rows in no order is another list each time",
                 "write list(x order by x), or list_sort(list(x))",
             )
-    for select in _nodes(model, exp.Select):
+    for select in model.nodes(exp.Select):
         distinct = select.args.get("distinct")
         is_picked = distinct is not None and distinct.args.get("on") is not None
         if (is_picked or select.args.get("limit")) and not select.args.get("order"):
@@ -332,7 +330,7 @@ def _window_order(window: exp.Expr, model: ParsedModel) -> bool:
     name = window.args.get("alias")
     return name is not None and any(
         named.name == name.name and named.args.get("order")
-        for named in _nodes(model, exp.Window)
+        for named in model.nodes(exp.Window)
         if named is not window
     )
 
@@ -389,11 +387,6 @@ def _branches(tree: exp.Expr | None) -> Iterator[exp.Select]:
         yield from _branches(tree.this)
     elif isinstance(tree, exp.Select):
         yield tree
-
-
-def _nodes(model: ParsedModel, *kinds: type[_Node]) -> list[_Node]:
-    assert model.tree is not None
-    return list(model.tree.find_all(*kinds))
 
 
 _TEXT_RULES: dict[str, Callable[[ParsedModel], Iterator[_Finding]]] = {

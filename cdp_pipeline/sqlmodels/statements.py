@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar, cast
 
 from sqlglot import exp
 from sqlglot.dialects import Dialect
@@ -20,6 +21,7 @@ from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.tables import PERSONAL_CLASSES, PREVIOUS
 
 DIALECT = Dialect.get_or_raise("duckdb")
+_Node = TypeVar("_Node", bound=exp.Expr)
 _COMMENT_OR_TEXT = re.compile(
     r"(?P<line>--[^\n]*)|(?P<block>/\*.*?\*/)|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL
 )
@@ -79,6 +81,18 @@ class ParsedModel:
     projections: tuple[Projection, ...] = ()
     code_hash: str = ""
     allowances: list[Allowance] = field(default_factory=list)
+    _by_class: dict[type[exp.Expr], list[exp.Expr]] = field(default_factory=dict)
+
+    def nodes(self, *classes: type[_Node]) -> list[_Node]:
+        """Return the expressions of the given classes; the statement is walked only once."""
+        if not self._by_class and self.tree is not None:
+            for node in self.tree.walk():
+                self._by_class.setdefault(type(node), []).append(node)
+        found: list[exp.Expr] = []
+        for kind, nodes in self._by_class.items():
+            if issubclass(kind, classes):
+                found.extend(nodes)
+        return cast("list[_Node]", found)
 
     @property
     def sql(self) -> str:
@@ -128,7 +142,7 @@ def parse_text(path: Path, text: str, problems: list[Problem]) -> ParsedModel:
     model.code_hash = tokens_hash(tokens)
     model.allowances = _allowances(model, problems)
     if tree is not None:
-        model.reads, model.unqualified = _reads(tree)
+        model.reads, model.unqualified = _reads(model)
         model.projections = _projections(model, problems)
     return model
 
@@ -241,10 +255,10 @@ def _allowances(model: ParsedModel, problems: list[Problem]) -> list[Allowance]:
     return allowances
 
 
-def _reads(tree: exp.Query) -> tuple[tuple[TableRead, ...], tuple[TableRead, ...]]:
-    ctes = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+def _reads(model: ParsedModel) -> tuple[tuple[TableRead, ...], tuple[TableRead, ...]]:
+    ctes = {cte.alias_or_name.lower() for cte in model.nodes(exp.CTE)}
     reads, unqualified = [], []
-    for table in tree.find_all(exp.Table):
+    for table in model.nodes(exp.Table):
         if not isinstance(table.this, exp.Identifier):
             continue
         line = line_of(table)

@@ -78,9 +78,8 @@ def _is_call(tokens: list[Token], position: int, names: set[str]) -> bool:
 
 def _rounded_starts(model: ParsedModel) -> set[int]:
     """Return where the aggregates start that stand directly in a ``round(...)``."""
-    assert model.tree is not None
     starts = set()
-    for outer in model.tree.find_all(exp.Round):
+    for outer in model.nodes(exp.Round):
         node = outer.this
         while isinstance(node, (exp.Filter, exp.Window, exp.Paren)):
             node = node.this

@@ -33,9 +33,11 @@ SHOP = """
 with users as (
     select
         user_id,
-        email,
-        points,
+        -- house: allow ties because an address has one user
+        any_value(email) as email,
+        max(points) as points,
     from sources.shop_users
+    group by user_id
 )
 
 select
