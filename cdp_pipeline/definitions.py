@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -19,6 +20,11 @@ from cdp_pipeline.defs.tables import PythonStep, python_asset, sql_asset
 from cdp_pipeline.defs.export.release import release_asset
 from cdp_pipeline.project import load_home_project
 from cdp_pipeline.settings import Home, find_home
+
+
+# Code references and freshness policies are what Dagster's manual recommends, and still "beta".
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def python_steps() -> Iterator[PythonStep]:

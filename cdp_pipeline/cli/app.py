@@ -198,3 +198,14 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("CDP_DEBUG"):
+            raise
+        # The message of an error we did not foresee may quote data: say what and where only.
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"error: unexpected {type(error).__name__}. "
+            "CDP_DEBUG=1 shows the traceback; please report it.",
+            style="red",
+            markup=False,
+        )
+        sys.exit(1)

@@ -44,12 +44,15 @@ class PythonStep:
         Modules whose source decides the result.
     settings : callable
         What of the home decides the result.
+    outdated : callable, optional
+        For a trained model: why the stored one cannot be used today, None when it can.
     """
 
     makes: tuple[str, ...]
     logic: Callable[[Connection, Home], Made]
     code: tuple[str, ...]
     settings: Callable[[Home], Mapping[str, Any]] = _no_settings
+    outdated: Callable[[Connection], str | None] | None = None
 
     def run(self, warehouse: Warehouse) -> list[TableVersion]:
         """Make the tables."""
@@ -59,6 +62,7 @@ class PythonStep:
             lambda connection: self.logic(connection, home),
             code=python_code(*self.code),
             settings=self.settings(home),
+            outdated=self.outdated,
         )
 
 
@@ -103,16 +107,13 @@ def steps_asset(
         check_specs=[spec for table in tables for spec in _check_specs(table)],
         retry_policy=dg.RetryPolicy(max_retries=retries, delay=5) if retries else None,
     )
-    def assets(
-        context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    def assets(home: HomeResource) -> Iterator[dg.MaterializeResult[None]]:
         warehouse = home.warehouse(project)
         before = {t.name: warehouse.store.head(t.name) for t in tables}
         try:
             versions = run(warehouse)
         except CdpError as error:
             raise dg.Failure(str(error), allow_retries=retries > 0) from None
-        del context
         for version in versions:
             yield _result(version, before[version.table])
 
@@ -136,7 +137,9 @@ def _spec(
             "dagster/table_name": table.name,
             "dagster/code_references": dg.CodeReferencesMetadataValue(
                 code_references=[
-                    dg.LocalFileCodeReference(str(file), table.line if len(table.files) < 2 else 1)
+                    dg.LocalFileCodeReference(
+                        file_path=str(file), line_number=table.line if len(table.files) < 2 else 1
+                    )
                     for file in (table.files or (table.file,))
                 ]
             ),

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,7 @@ class Warehouse:
         settings: Mapping[str, Any] | None = None,
         extra_reads: Sequence[str] = (),
         files: Sequence[Path] = (),
+        outdated: Callable[[Connection], str | None] | None = None,
     ) -> list[TableVersion]:
         """Make tables, unless the same were made before.
 
@@ -159,6 +160,9 @@ class Warehouse:
             Inputs beside those the tables declare.
         files : sequence of Path
             Files beside the inputs that the logic may read.
+        outdated : callable, optional
+            For a trained model: why the stored one, seen as a view beside its inputs, cannot be
+            used today; None when it can.
 
         Returns
         -------
@@ -181,15 +185,15 @@ class Warehouse:
             "settings": dict(settings or {}),
         }
         recipe = fingerprint_of(parts)
+        fingerprint = fingerprint_of(parts | {"inputs": hashes})
+        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files))
         if is_model and not self.run.train:
             kept = self._trained(by, recipe)
-            if kept is not None:
+            if kept is not None and not self._is_outdated(job, kept, outdated):
                 return [self.use(kept, "kept")]
-        fingerprint = fingerprint_of(parts | {"inputs": hashes})
         found = [self.store.version(name, fingerprint) for name in names]
         if all(found) and not self.run.force and all(self._is_whole(v) for v in found if v):
             return [self.use(version, "unchanged") for version in found if version]
-        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files))
         made = self._run(job, logic)
         self._refuse_other_bytes(found, made)
         return [self.use(version, "made") for version in made]
@@ -242,7 +246,8 @@ class Warehouse:
         for name, version in job.inputs.items():
             connection.execute(f"create view {name} as {self.store.select(version)}")
         for name in job.previous:
-            select = view_sql(self.previous, name, self.project.previous[name])
+            columns = self.project.previous[job.tables[0].layer][name]
+            select = view_sql(self.previous, name, columns)
             connection.execute(f"create view previous.{name} as {select}")
 
     def _keep(
@@ -318,6 +323,23 @@ class Warehouse:
         if head is None or head.figures.get("recipe") != recipe or not self._is_whole(head):
             return None
         return head
+
+    def _is_outdated(
+        self,
+        job: _Job,
+        model: TableVersion,
+        outdated: Callable[[Connection], str | None] | None,
+    ) -> bool:
+        """Return whether a stored model no longer answers today's question."""
+        if outdated is None:
+            return False
+        look = replace(job, inputs={**job.inputs, model.table: model}, tables=())
+        with translated(f"looking at the stored {model.table}"), self._connection(look) as con:
+            self._show_inputs(con, look)
+            why = outdated(con)
+        if why is not None:
+            log.info("training anew", extra={"cdp_reason": why})
+        return why is not None
 
     def _is_whole(self, version: TableVersion) -> bool:
         return all(path.exists() for path in self.store.paths(version))

@@ -30,14 +30,11 @@ def release_asset(home: Home, project: Project) -> dg.AssetsDefinition:
             "Published only if all tables fit together and no blocking check fails."
         ),
     )
-    def release(
-        context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    def release(home: HomeResource) -> Iterator[dg.MaterializeResult[None]]:
         try:
             published, is_new = publish(home.warehouse(project), exports)
         except CdpError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        del context
         tables = published.manifest["tables"]
         yield dg.MaterializeResult(
             metadata={

@@ -1,0 +1,32 @@
+"""The trained churn model; kept between runs, trained anew by `cdp run --train`."""
+
+from __future__ import annotations
+
+from cdp_pipeline.defs.tables import PythonStep
+from cdp_pipeline.export.stored_models import model_row, stored_model
+from cdp_pipeline.prediction.churn import ChurnModel, needs_training, train_churn
+from cdp_pipeline.settings import Home
+from cdp_pipeline.warehouse import Made
+from cdp_pipeline.warehouse.engine import Connection
+
+SEED = 1
+
+
+def _logic(connection: Connection, _: Home) -> Made:
+    model = train_churn(connection, seed=SEED)
+    select = model_row(connection, "churn", model.version, model.to_bytes(), model.card)
+    return Made({"prediction.churn_model": select}, {"model version": model.version})
+
+
+def _outdated(connection: Connection) -> str | None:
+    model = ChurnModel.from_bytes(stored_model(connection, "prediction.churn_model"))
+    return needs_training(connection, model)
+
+
+STEP = PythonStep(
+    makes=("prediction.churn_model",),
+    logic=_logic,
+    code=("cdp_pipeline.prediction",),
+    settings=lambda _: {"seed": SEED},
+    outdated=_outdated,
+)

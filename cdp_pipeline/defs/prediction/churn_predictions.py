@@ -1,0 +1,22 @@
+"""Each customer's probability of not buying within the horizon, with reasons."""
+
+from __future__ import annotations
+
+from cdp_pipeline.defs.tables import PythonStep
+from cdp_pipeline.export.stored_models import stored_model
+from cdp_pipeline.prediction.churn import ChurnModel, score_churn
+from cdp_pipeline.settings import Home
+from cdp_pipeline.warehouse import Made
+from cdp_pipeline.warehouse.engine import Connection
+
+
+def _logic(connection: Connection, _: Home) -> Made:
+    model = ChurnModel.from_bytes(stored_model(connection, "prediction.churn_model"))
+    return Made(score_churn(connection, model))
+
+
+STEP = PythonStep(
+    makes=("prediction.churn_predictions",),
+    logic=_logic,
+    code=("cdp_pipeline.prediction",),
+)
