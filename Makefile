@@ -39,7 +39,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Installing the locked packages into $(VENV) ..."
 	@started=$$(date +%s); \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)" && \
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements.lock && \
+	$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock && \
 	$(BIN)/uv pip install --quiet --no-deps --editable . && \
 	echo "Installed in $$(( $$(date +%s) - started )) s (download and unpacking)."
 	@touch $(READY)

@@ -98,7 +98,7 @@ def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, b
     name = str(manifest["release"])
     repair(home)
     latest = latest_release(home.exports)
-    if latest is not None and latest.name == name:
+    if latest is not None and _content(latest.manifest) == _content(manifest):
         _build_databases(home, latest, exports)
         return latest, False
     release = open_release(home.exports, name)
@@ -186,7 +186,7 @@ def _manifest(
     tables = {export.name: _table_entry(warehouse, export, heads[export.table]) for export in exports}
     checks = [check for version in heads.values() for check in version.checks]
     clock = heads["sources.run_clock"].figures
-    content = {name: entry["sha256"] for name, entry in tables.items()}
+    content = _content({"tables": tables})
     identity = fingerprint_of({"tables": content, "previous": previous.name if previous else None})
     return {
         "release": f"{clock['as_of_on']}-{identity[:10]}",
@@ -210,6 +210,11 @@ def _manifest(
         },
         "tables": tables,
     }
+
+
+def _content(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a release holds: the hash of each table."""
+    return {name: entry["sha256"] for name, entry in manifest["tables"].items()}
 
 
 def _table_entry(warehouse: Warehouse, export: Export, version: TableVersion) -> dict[str, Any]:

@@ -41,6 +41,10 @@ from cdp_pipeline.warehouse.store import Store, TableVersion, file_hash, fingerp
 log = logging.getLogger("cdp_pipeline.steps")
 
 _WRITER = 1
+_DECIDING = tuple(
+    f"cdp_pipeline.{package}"
+    for package in ("ingest", "identity", "prediction", "action", "export", "defs", "warehouse")
+)
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
 
 
@@ -125,9 +129,9 @@ class Warehouse:
 
     @cached_property
     def project_code(self) -> str:
-        """Hash of all SQL and of this package's Python."""
+        """Hash of all SQL and of the Python that decides what tables hold."""
         models = {name: table.code_hash for name, table in self.project.tables.items()}
-        return fingerprint_of({"models": models, "python": python_code("cdp_pipeline")})
+        return fingerprint_of({"models": models, "python": python_code(*_DECIDING)})
 
     def table(self, name: str) -> Table:
         """Return a compiled table by name."""
