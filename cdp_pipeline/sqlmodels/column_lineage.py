@@ -55,6 +55,8 @@ class KnownTables:
                 validate_qualify_columns=False,
                 identify=False,
             )
+            if (row := resolved.find(exp.TableColumn)) is not None:
+                raise LineageError(f"{row.name} stands for a whole row; name its columns")
             scope = build_scope(resolved)
             nodes = lineage(
                 None,
@@ -73,12 +75,19 @@ class KnownTables:
         found: set[ColumnName] = set()
         for node in root.walk():
             source = node.expression
-            if node.downstream or not isinstance(source, (exp.Table, exp.Placeholder)):
+            if node.downstream:
+                continue
+            if not isinstance(source, (exp.Table, exp.Placeholder)):
+                # An end that is no table is a constant, or something that was not seen through.
+                if source.find(exp.Column):
+                    raise LineageError(f"cannot see through {source.sql('duckdb')}", column)
                 continue
             alias, _, name = node.name.replace('"', "").rpartition(".")
             if isinstance(source, exp.Table):
                 if not source.db:
-                    continue  # a table function: its values come from no table
+                    if source.find(exp.Column):
+                        raise LineageError(f"cannot see through {source.sql('duckdb')}", column)
+                    continue  # a table function over constants: its values come from no table
                 table: str | None = f"{source.db}.{source.name}"
             elif alias in (aliases := _physical_aliases(tree)):
                 table = aliases[alias]

@@ -18,6 +18,9 @@ from cdp_pipeline.sqlmodels.tables import PERSONAL_CLASSES, Rule, RuleKind, Seve
 from cdp_pipeline.sqlmodels.yaml_lines import Place, YamlFile, read_yaml
 
 ONE_ROW_PER = re.compile(r"one row per\b", re.IGNORECASE)
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""How tables and columns are named."""
+
 _PREVIOUS_KEY = "_previous"
 
 
@@ -75,6 +78,13 @@ class TableSpec(_Strict):
     @classmethod
     def _list(cls, value: object) -> object:
         return _listed(value)
+
+    @field_validator("columns")
+    @classmethod
+    def _snake_case(cls, value: dict[str, ColumnSpec]) -> dict[str, ColumnSpec]:
+        if wrong := [name for name in value if not TABLE_NAME.fullmatch(name)]:
+            raise ValueError(f"{', '.join(wrong)}: column names are snake_case")
+        return value
 
 
 @dataclass(frozen=True)

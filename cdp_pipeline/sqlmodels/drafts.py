@@ -6,12 +6,12 @@ contracts, and what is wrong with that alone: twice the same table, an entry wit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdp_pipeline.sqlmodels.declarations import (
+    TABLE_NAME,
     Declaration,
     LayerDeclarations,
     entity_declaration,
@@ -30,8 +30,6 @@ from cdp_pipeline.sqlmodels.house_rules import text_problems
 from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.statements import ParsedModel, parse_model, parse_text
 from cdp_pipeline.sqlmodels.tables import PREVIOUS, MadeBy, SourceTableLike
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass
@@ -303,7 +301,7 @@ def _check_names(found: Drafts, files: ProjectFiles) -> None:
         if draft.layer not in found.layers:
             message, hint = f"there is no layer {draft.layer}", "the layers are in layers.yml"
             del found.drafts[draft.name]
-        elif not all(_NAME.fullmatch(part) for part in draft.name.split(".")):
+        elif not all(TABLE_NAME.fullmatch(part) for part in draft.name.split(".")):
             message, hint = f"{draft.name} is no table name", "use lower case, digits and _"
         else:
             continue

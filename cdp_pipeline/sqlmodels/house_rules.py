@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from cdp_pipeline.sqlmodels.declarations import ONE_ROW_PER
+from cdp_pipeline.sqlmodels.declarations import ONE_ROW_PER, TABLE_NAME
 from cdp_pipeline.sqlmodels.dry_run import DryRun
 from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.statements import ParsedModel, line_of
@@ -356,6 +356,8 @@ def _unclear_columns(model: ParsedModel) -> Iterator[_Finding]:
             yield projection.line, "a column without a name", "write expression as name"
         elif projection.name.lower() in seen:
             yield projection.line, f"two columns are called {projection.name}", "rename one"
+        elif not TABLE_NAME.fullmatch(projection.name):
+            yield projection.line, f"{projection.name} is not in snake_case", "rename it"
         seen.add(projection.name.lower())
 
 

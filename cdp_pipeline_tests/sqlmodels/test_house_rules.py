@@ -22,6 +22,7 @@ BREACHES = [
         4,
         PLAIN + "    email as order_id, -- Twice.\nfrom sources.shop_orders",
     ),
+    ("columns", 4, PLAIN + "    city as City, -- Where.\nfrom sources.shop_orders"),
     ("qualified", 4, PLAIN + "from shop_orders"),
     ("unknown", 4, PLAIN + "from sources.shop_order"),
     ("last_star", 3, "select\n    *\nfrom sources.shop_orders"),
