@@ -14,15 +14,16 @@ from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer import build_scope
 from sqlglot.optimizer.qualify import qualify
 
+from cdp_pipeline.sqlmodels.statements import line_of
 from cdp_pipeline.sqlmodels.tables import ColumnName
 
 
 class LineageError(Exception):
-    """A statement, or the named column of it, that cannot be traced."""
+    """A statement that cannot be traced, with the column or the line at fault where known."""
 
-    def __init__(self, message: str, column: str = "") -> None:
+    def __init__(self, message: str, column: str = "", line: int = 1) -> None:
         super().__init__(message)
-        self.message, self.column = message, column
+        self.message, self.column, self.line = message, column, line
 
 
 class KnownTables:
@@ -56,7 +57,9 @@ class KnownTables:
                 identify=False,
             )
             if (row := resolved.find(exp.TableColumn)) is not None:
-                raise LineageError(f"{row.name} stands for a whole row; name its columns")
+                raise LineageError(
+                    f"{row.name} stands for a whole row; name its columns", line=line_of(row)
+                )
             scope = build_scope(resolved)
             nodes = lineage(
                 None,

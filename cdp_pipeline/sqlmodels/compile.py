@@ -172,7 +172,7 @@ class _Compiler:
             return None
         if draft.made_by == "sql":
             self._check_code(model)
-        traced = self._trace(model)
+        traced = self._trace(model, draft.parts)
         if traced is None:
             return None
         declared = self._declare(draft, types)
@@ -249,16 +249,23 @@ class _Compiler:
                 return None
         return types
 
-    def _trace(self, model: ParsedModel) -> Lineages | None:
-        """Return the lineage of a statement, whose tree is used up by it."""
+    def _trace(self, model: ParsedModel, parts: Sequence[ParsedModel] = ()) -> Lineages | None:
+        """Return the lineage of a statement, whose tree is used up by it.
+
+        Where a union cannot be traced, the part of it that cannot is to blame.
+        """
         assert model.tree is not None
-        lines = {projection.name: projection.line for projection in model.projections}
         try:
             return self.known.trace(model.tree)
         except LineageError as error:
+            if parts:
+                for part in parts:
+                    self._trace(part)
+                return None
+            lines = {projection.name: projection.line for projection in model.projections}
             self._problem(
                 model.path,
-                lines.get(error.column, 1),
+                lines.get(error.column, error.line),
                 f"the lineage cannot be traced: {error.message}",
                 "name the table of every column, and write lateral subqueries as joins",
                 "lineage",

@@ -236,7 +236,8 @@ def _add_entity(found: Drafts, entity: str, files: ProjectFiles) -> None:
     sql = entity_sql(columns, parts)
     if entity == CARRIED_TO:
         sql, parts = _with_carried(columns, parts, files)
-    model = parse_text(path, sql, found.problems)
+    # The union is ours: what is wrong with it is wrong in a part, and said there.
+    model = parse_text(path, sql, [])
     found.add(
         Draft(
             f"staging.{entity}",

@@ -140,6 +140,23 @@ def test_a_file_that_does_not_fit_its_entity_is_named(
     assert words in problem.message
 
 
+@pytest.mark.parametrize(
+    ("sql", "line", "rule"),
+    [
+        (SHOP.replace("from users", "from users where ("), 18, "parse"),
+        (SHOP.replace("'shop' as source", "to_json(users) as source"), 14, "lineage"),
+        (SHOP.replace("'shop' as source", "nothing as source"), 14, "engine"),
+        (SHOP.replace("One row", "Each row"), 1, "one_row_per"),
+    ],
+)
+def test_a_mistake_in_one_file_is_named_there_and_nowhere_else(
+    folder: Folder, sql: str, line: int, rule: str
+) -> None:
+    folder.write({**FILES, "staging/customer_records/shop.sql": sql})
+    found = [(p.file.name, p.line, p.rule) for p in folder.problems()]
+    assert found == [("shop.sql", line, rule)]
+
+
 def test_only_customer_records_may_have_further_columns(folder: Folder) -> None:
     folder.write(
         {
