@@ -49,7 +49,7 @@ steps as (
 ),
 
 positions as (
-    select unnest([0, 1, 2, 3, 4, 5, 6]) as position
+    select unnest([0, 1, 2, 3, 4, 5, 6]) as position,
 ),
 
 past as (
@@ -96,5 +96,5 @@ select
     cast(horizon_days as integer) as horizon_days, -- Days after the cut-off within which a purchase must come, or the customer has churned.
     label_until_on, -- Last day of the horizon; null for the scored day, whose outcome nobody knows.
     as_of_on, -- The day the run stands on.
-    home_currency -- Currency of every amount in churn_features.
+    home_currency, -- Currency of every amount in churn_features.
 from cutoffs

@@ -6,39 +6,28 @@
 -- A business with more than 150,000 buyers learns from a fixed draw of them: past cut-offs then hold
 -- only customers whose hash falls in it (75,000 to 150,000), the scored day always holds everybody.
 with clock as (
-    select time_zone
+    select time_zone,
     from sources.run_clock
 ),
 
 bounds as (
-    select max(cutoff_on) as newest_on
+    select max(cutoff_on) as newest_on,
     from prediction.churn_cutoffs
 ),
 
 orders as (
     select
-        orders.source,
-        orders.order_id,
         orders.customer_id,
         orders.ordered_on,
         orders.channel,
-        orders.total_home_amount,
-        -- an order below zero only brings goods back
-        orders.status = 'completed' and coalesce(orders.total_home_amount, 0) >= 0 as is_purchase,
-        orders.status is distinct from 'completed' as is_void,
+        -- what was paid for goods; what they brought back is taken off at its own day
+        orders.net_home_amount - coalesce(orders.return_home_amount, 0) as spent_amount,
     from profiles.orders as orders
     cross join bounds
     where
-        orders.customer_id is not null
+        orders.is_purchase
+        and orders.customer_id is not null
         and orders.ordered_on <= bounds.newest_on
-),
-
-void_orders as (
-    select
-        source,
-        order_id,
-    from orders
-    where is_void
 ),
 
 order_lines as (
@@ -51,23 +40,18 @@ order_lines as (
         lines.is_return,
     from profiles.order_lines as lines
     cross join bounds
-    left join void_orders
-        on
-            lines.source = void_orders.source
-            and lines.order_id = void_orders.order_id
     where
-        lines.customer_id is not null
+        lines.status = 'completed'
+        and lines.customer_id is not null
         and lines.ordered_on <= bounds.newest_on
-        and void_orders.order_id is null
 ),
 
 purchase_days as (
     select
         customer_id,
         ordered_on as day_on,
-        sum(total_home_amount) as spent_amount,
+        sum(spent_amount) as spent_amount,
     from orders
-    where is_purchase
     group by
         customer_id,
         ordered_on
@@ -83,7 +67,7 @@ purchase_gaps as (
 ),
 
 sizes as (
-    select count(distinct customer_id) as customer_count
+    select count(distinct customer_id) as customer_count,
     from purchase_days
 ),
 
@@ -146,19 +130,21 @@ facts as (
         min(days.day_on) filter (where days.is_purchase = 1) as first_ordered_on,
         max(days.day_on) filter (where days.is_purchase = 1) as last_ordered_on,
         sum(cast(days.gap_days as hugeint) * days.gap_days) as squared_gaps,
+        -- house: allow ties because there is one row per customer and day
         max_by(days.gap_days, days.day_on) filter (where days.gap_days is not null) as last_gap_days,
+        -- house: allow ties because there is one row per customer and day
         max_by(days.spent_amount, days.day_on) filter (where days.is_purchase = 1)
             as last_order_amount,
         sum(days.is_purchase) filter (where days.day_on > cutoffs.cutoff_on - cutoffs.horizon_days)
             as recent_purchase_day_count,
         sum(days.is_purchase)
-            filter (where days.day_on > cutoffs.cutoff_on - 2 * cutoffs.horizon_days)
+        filter (where days.day_on > cutoffs.cutoff_on - 2 * cutoffs.horizon_days)
             as double_purchase_day_count,
         sum(days.is_purchase) filter (where days.day_on > cutoffs.cutoff_on - 365)
             as year_purchase_day_count,
         sum(days.spent_amount) as spent_amount,
         sum(days.spent_amount - days.returned_amount)
-            filter (where days.day_on > cutoffs.cutoff_on - 365) as year_spend_amount,
+        filter (where days.day_on > cutoffs.cutoff_on - 365) as year_spend_amount,
         sum(days.bought_line_count) as bought_line_count,
         sum(days.discounted_line_count) as discounted_line_count,
         sum(days.returned_amount) as returned_amount,
@@ -167,8 +153,8 @@ facts as (
     from cutoffs
     inner join days
         on
-            days.day_on <= cutoffs.cutoff_on
-            and days.draw < cutoffs.draw_below
+            cutoffs.cutoff_on >= days.day_on
+            and cutoffs.draw_below > days.draw
     group by
         cutoffs.cutoff_on,
         days.customer_id,
@@ -206,12 +192,24 @@ first_channels as (
         channel,
         min(ordered_on) as first_on,
     from orders
-    where
-        is_purchase
-        and channel is not null
+    where channel is not null
     group by
         customer_id,
         channel
+),
+
+first_events as (
+    select
+        customer_id,
+        first_on,
+        'category' as kind,
+    from first_categories
+    union all
+    select
+        customer_id,
+        first_on,
+        'channel' as kind,
+    from first_channels
 ),
 
 first_days as (
@@ -221,19 +219,7 @@ first_days as (
         first_on,
         count(*) filter (where kind = 'category') as category_count,
         count(*) filter (where kind = 'channel') as channel_count,
-    from (
-        select
-            customer_id,
-            first_on,
-            'category' as kind,
-        from first_categories
-        union all
-        select
-            customer_id,
-            first_on,
-            'channel' as kind,
-        from first_channels
-    )
+    from first_events
     group by
         customer_id,
         first_on
@@ -248,8 +234,8 @@ breadth as (
     from cutoffs
     inner join first_days
         on
-            first_days.first_on <= cutoffs.cutoff_on
-            and first_days.draw < cutoffs.draw_below
+            cutoffs.cutoff_on >= first_days.first_on
+            and cutoffs.draw_below > first_days.draw
     group by
         cutoffs.cutoff_on,
         first_days.customer_id
@@ -257,15 +243,15 @@ breadth as (
 
 messages as (
     select
-        map.customer_id,
+        identity_map.customer_id,
         cast(timezone(clock.time_zone, timezone('UTC', messages.sent_at)) as date) as sent_on,
         cast(timezone(clock.time_zone, timezone('UTC', messages.opened_at)) as date) as opened_on,
         cast(timezone(clock.time_zone, timezone('UTC', messages.clicked_at)) as date) as clicked_on,
     from staging.messages as messages
-    inner join identity.identity_map as map
+    inner join identity.identity_map as identity_map
         on
-            messages.record_source = map.source
-            and messages.record_id = map.record_id
+            messages.record_source = identity_map.source
+            and messages.record_id = identity_map.record_id
     cross join clock
     where not coalesce(messages.is_control, false)
 ),
@@ -316,9 +302,9 @@ engagement as (
     from cutoffs
     inner join message_days
         on
-            message_days.day_on <= cutoffs.cutoff_on
+            cutoffs.cutoff_on >= message_days.day_on
             and message_days.day_on > cutoffs.cutoff_on - 180
-            and message_days.draw < cutoffs.draw_below
+            and cutoffs.draw_below > message_days.draw
     group by
         cutoffs.cutoff_on,
         message_days.customer_id
@@ -326,14 +312,14 @@ engagement as (
 
 tickets as (
     select
-        map.customer_id,
+        identity_map.customer_id,
         cast(timezone(clock.time_zone, timezone('UTC', tickets.opened_at)) as date) as opened_on,
         cast(timezone(clock.time_zone, timezone('UTC', tickets.closed_at)) as date) as closed_on,
     from staging.tickets as tickets
-    inner join identity.identity_map as map
+    inner join identity.identity_map as identity_map
         on
-            tickets.record_source = map.source
-            and tickets.record_id = map.record_id
+            tickets.record_source = identity_map.source
+            and tickets.record_id = identity_map.record_id
     cross join clock
 ),
 
@@ -348,7 +334,7 @@ service as (
     from cutoffs
     inner join tickets
         on
-            tickets.opened_on <= cutoffs.cutoff_on
+            cutoffs.cutoff_on >= tickets.opened_on
             and tickets.opened_on > cutoffs.cutoff_on - 365
     group by
         cutoffs.cutoff_on,
@@ -363,8 +349,8 @@ buyers_after as (
     from cutoffs
     inner join purchase_days
         on
-            purchase_days.day_on > cutoffs.cutoff_on
-            and purchase_days.day_on <= cutoffs.label_until_on
+            cutoffs.cutoff_on < purchase_days.day_on
+            and cutoffs.label_until_on >= purchase_days.day_on
     group by
         cutoffs.cutoff_on,
         purchase_days.customer_id
@@ -430,7 +416,7 @@ select
     round(cast(spans.returned_amount as double) / nullif(cast(spans.spent_amount as double), 0), 6) as return_ratio, -- Returned over spent, both ever; null when nothing was spent.
     case
         when cutoffs.label_until_on is not null then buyers_after.customer_id is not null
-    end as has_purchase_in_horizon -- The outcome: bought within the horizon; null for the scored day. No feature.
+    end as has_purchase_in_horizon, -- The outcome: bought within the horizon; null for the scored day. No feature.
 from spans
 inner join cutoffs
     on spans.cutoff_on = cutoffs.cutoff_on

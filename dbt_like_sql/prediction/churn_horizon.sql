@@ -5,7 +5,7 @@
 -- one judges. Fewer than 30 repeat purchases say nothing about a rhythm: then 90 days, bounded the same.
 -- A business that knows its horizon puts a file of this name into its own home that selects it.
 with clock as (
-    select as_of_on
+    select as_of_on,
     from sources.run_clock
 ),
 
@@ -16,11 +16,9 @@ purchase_days as (
     from profiles.orders as orders
     cross join clock
     where
-        orders.status = 'completed'
+        orders.is_purchase
         and orders.customer_id is not null
         and orders.ordered_on <= clock.as_of_on
-        -- an order below zero only brings goods back
-        and coalesce(orders.total_home_amount, 0) >= 0
     group by
         orders.customer_id,
         orders.ordered_on
@@ -114,5 +112,5 @@ select
     cast(gap_days_p80 as bigint) as gap_days_p80, -- Days within which four in five repeat purchases came; null without any.
     first_ordered_on, -- First purchase day known; null without any purchase.
     last_ordered_on, -- Last purchase day up to as_of_on; null without any purchase.
-    cast(history_days as bigint) as history_days -- Days from the first to the last purchase day.
+    cast(history_days as bigint) as history_days, -- Days from the first to the last purchase day.
 from bounds
