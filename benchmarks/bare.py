@@ -16,7 +16,8 @@ from cdp_pipeline.defs.sources.deliveries import source_steps
 from cdp_pipeline.project import load_home_project
 from cdp_pipeline.settings import find_home
 from cdp_pipeline.warehouse import Made, RunContext, Warehouse
-from cdp_pipeline.warehouse.release import publish, read_exports
+from cdp_pipeline.warehouse.exports import read_exports
+from cdp_pipeline.warehouse.release import publish
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
         else:
             made = Made({name: table.sql})
             warehouse.make([name], lambda _, made=made: made, code=table.code_hash)
-    publish(warehouse, read_exports(home))
+    publish(warehouse, read_exports(home, project))
     taken = {
         "wall_seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - cpu,

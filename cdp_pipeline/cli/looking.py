@@ -17,7 +17,7 @@ from cdp_pipeline.project import load_home_project
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import databases
 from cdp_pipeline.warehouse.engine import literal
-from cdp_pipeline.warehouse.release import read_exports
+from cdp_pipeline.warehouse.exports import read_exports
 
 _SHOWN_ROWS = 100
 
@@ -91,16 +91,7 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
 def check_home(home: Home, console: Console) -> None:
     """Compile contracts and models, and check that exports hold only what they may."""
     project = load_home_project(home)
-    exports = read_exports(home)
-    missing = [export.table for export in exports if export.table not in project.tables]
-    if missing:
-        raise CdpError(
-            f"export/exports.yml publishes tables that do not exist: {', '.join(missing)}."
-        )
-    allowed = {e.table: ("pseudonym",) for e in exports if not e.vault}
-    problems = project.check_exports(allowed)
-    if problems:
-        raise CdpError("\n".join(str(problem) for problem in problems))
+    exports = read_exports(home, project)
     layers = {layer: 0 for layer in project.layers}
     for table in project.tables.values():
         layers[table.layer] += 1
@@ -113,7 +104,7 @@ def show_lineage(home: Home, column: str, console: Console) -> None:
     project = load_home_project(home)
     table, _, name = column.rpartition(".")
     if "." not in table:
-        published = {export.name: export.table for export in read_exports(home)}
+        published = {export.name: export.table for export in read_exports(home, project)}
         table = published.get(table, table)
     if table not in project.tables:
         raise CdpError(f"There is no table {table}.", "`cdp check` counts them, `cdp dev` shows them.")

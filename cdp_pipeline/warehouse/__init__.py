@@ -6,6 +6,7 @@ store      versions of tables by fingerprint, and the pointers to the current on
 step       one step: is it needed, run it, write its tables in key order, check them
 previous   the release in front, as models read it
 lock       one run per home
+exports    what is published
 release    publish: one folder, one manifest, one atomic switch
 databases  ``cdp.duckdb`` and ``vault.duckdb`` of a release
 =========  ======================================================================================

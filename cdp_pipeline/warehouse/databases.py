@@ -10,15 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
 from cdp_pipeline.warehouse.engine import identifier, literal, translated
+from cdp_pipeline.warehouse.exports import Export
 from cdp_pipeline.warehouse.previous import Release
-
-if TYPE_CHECKING:
-    from cdp_pipeline.warehouse.release import Export
 
 OPEN = "cdp.duckdb"
 VAULT = "vault.duckdb"

@@ -13,16 +13,14 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cdp_pipeline import __version__
-from cdp_pipeline.errors import CdpError, ReleaseRefusedError
-from cdp_pipeline.settings import Home, home_file
+from cdp_pipeline.errors import ReleaseRefusedError
+from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import databases
+from cdp_pipeline.warehouse.exports import Export
 from cdp_pipeline.warehouse.previous import (
     MANIFEST,
     MODEL_SUFFIX,
@@ -36,45 +34,6 @@ from cdp_pipeline.warehouse.step import Warehouse
 from cdp_pipeline.warehouse.store import TableVersion, fingerprint_of, write_json
 
 LINK = "latest"
-
-
-@dataclass(frozen=True)
-class Export:
-    """One published table.
-
-    Attributes
-    ----------
-    name : str
-        As published.
-    table : str
-        The table it is, ``layer.table``.
-    vault : bool
-        Whether it holds personal values and lies in ``vault/``, readable by its owner only.
-    """
-
-    name: str
-    table: str
-    vault: bool
-
-    @property
-    def file(self) -> str:
-        """Path inside the release."""
-        return f"vault/{self.name}.parquet" if self.vault else f"{self.name}.parquet"
-
-
-def read_exports(home: Home) -> list[Export]:
-    """Read which tables are published, from the home or the package (``export/exports.yml``)."""
-    file = home_file(home, "export/exports.yml")
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    try:
-        return [
-            Export(name, entry["table"], bool(entry.get("vault", False)))
-            for name, entry in content.items()
-        ]
-    except (AttributeError, KeyError, TypeError):
-        raise CdpError(
-            f"{file} must say `name: {{table: layer.table, vault: true|false}}` for each export."
-        ) from None
 
 
 def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, bool]:

@@ -250,7 +250,7 @@ class Warehouse:
         for name, version in job.inputs.items():
             connection.execute(f"create view {name} as {self.store.select(version)}")
         for name in job.previous:
-            columns = self.project.previous[job.tables[0].layer][name]
+            columns = self.project.previous_columns(job.tables[0].layer, name)
             select = view_sql(self.previous, name, columns)
             connection.execute(f"create view previous.{name} as {select}")
 

@@ -11,12 +11,13 @@ from cdp_pipeline.defs.tables import asset_key
 from cdp_pipeline.errors import CdpError
 from cdp_pipeline.settings import Home
 from cdp_pipeline.sqlmodels import Project
-from cdp_pipeline.warehouse.release import publish, read_exports
+from cdp_pipeline.warehouse.exports import read_exports
+from cdp_pipeline.warehouse.release import publish
 
 
 def release_asset(home: Home, project: Project) -> dg.AssetsDefinition:
     """Return the asset that publishes the tables of ``export/exports.yml``."""
-    exports = read_exports(home)
+    exports = read_exports(home, project)
 
     @dg.asset(
         key=["export", "release"],
