@@ -25,7 +25,6 @@ _MAGIC = re.compile(r"[*?\[]")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 # A file changed within the clock's tick after we looked at it would look unchanged.
 _RACY_NS = 2_000_000_000
-_BLOCK = 1 << 20
 
 State = tuple[int, int, int, int]
 """Size, modification time, change time and inode of a file."""
@@ -244,11 +243,9 @@ def _hashed(landed: LandedFile, cache: HashCache | None) -> LandedFile:
     known = cache.get(landed.path, before) if cache is not None else None
     if known is not None:
         return replace(landed, sha256=known, state=before)
-    digest = hashlib.sha256()
     try:
         with landed.path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+            digest = hashlib.file_digest(file, "sha256")
     except OSError:
         return replace(landed, status="unstable", reason="it could not be read")
     if file_state(landed.path) != before:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import shutil
 import time
 from collections import Counter
@@ -70,7 +71,11 @@ _SHAPES = {
     "INVALID UNICODE": "not valid utf-8",
     "LINE SIZE OVER MAXIMUM": "longer than 2 MB",
 }
-_PARQUET = "(format parquet, compression zstd, compression_level 1, use_tmp_file false)"
+# Version 2 encodings are smaller and a tenth quicker to write; pyarrow, pandas and Spark read them.
+_PARQUET = (
+    "(format parquet, parquet_version v2, compression zstd, compression_level 1,"
+    " use_tmp_file false)"
+)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -447,14 +452,9 @@ def _read_csv(job: _Job, work: Path, outcome: _Outcome) -> None:
         columns = {
             name: (
                 raws.get(name, "null::varchar"),
-                parse_text(
-                    contract.columns[name],
-                    contract,
-                    raws.get(name, "null::varchar"),
-                    identifier(name),
-                ),
+                parse_text(column, contract, may_have_underscores=survey.has_underscore),
             )
-            for name in contract.columns
+            for name, column in contract.columns.items()
         }
         rows = _copy(con, job, source, columns, has_nul=survey.has_nul)
         shapes = _wrong_shapes(con, contract, text)
@@ -573,11 +573,10 @@ def _parquet_columns(
     changed = []
     for name, column in contract.columns.items():
         if name not in types:
-            raw = f"cast(null as {column.type})"
-            parsed[name] = (raw, Parsed(raw, "", identifier(name)))
+            parsed[name] = (f"cast(null as {column.type})", Parsed())
             continue
         raw = identifier(types[name][0])
-        made = parse_typed(column, contract, raw, identifier(name), types[name][1])
+        made = parse_typed(column, contract, types[name][1])
         if made is None:
             changed.append(type_change(contract, name, types[name][1]))
         else:
@@ -612,20 +611,36 @@ def _copy(
 ) -> int:
     """Write all rows of the right shape, typed and in the file's order; return how many."""
     contract = job.contract
-    first, second = [], []
-    for place, (name, (raw, parsed)) in enumerate(columns.items()):
-        first += [f"{raw} as r{place}", f"{parsed.local} as {identifier(name)}"]
-        if parsed.utc:
-            first.append(f"{parsed.utc} as {identifier(f'{name}_utc')}")
-        second += [f"r{place}", f"{parsed.final} as {identifier(name)}"]
+    layer = source
+    for depth in range(-1, max(len(parsed.steps) for _, parsed in columns.values())):
+        layer = f"(select {', '.join(_layer(depth, columns))} from {layer})"
     problem = _problem_case(contract, columns, has_nul=has_nul)
-    wanted = ", ".join(identifier(name) for name in columns)
+    wanted = ", ".join(f"v{place} as {identifier(name)}" for place, name in enumerate(columns))
     return int(
         con.execute(
-            f"copy (select {wanted}, {problem} as _problem"
-            f" from (select {', '.join(second)} from (select {', '.join(first)} from {source})))"
+            f"copy (select {wanted}, {problem} as _problem from {layer})"
             f" to {literal(job.target)} {_PARQUET}"
         ).fetchall()[0][0]
+    )
+
+
+def _layer(depth: int, columns: Mapping[str, tuple[str, Parsed]]) -> Iterator[str]:
+    """Yield the expressions of one step of all columns: raw ``r``, value ``v``, moment ``m``."""
+    for place, (raw, parsed) in enumerate(columns.values()):
+        if depth < 0:
+            yield f"{raw} as r{place}"
+            continue
+        yield f"r{place}"
+        words = {"raw": f"r{place}", "value": f"v{place}", "moment": f"m{place}"}
+        step = parsed.steps[depth] if depth < len(parsed.steps) else "value"
+        yield f"{_replaced(step, words)} as v{place}"
+        if parsed.moment:
+            yield f"{_replaced(parsed.moment, words)} as m{place}" if depth == 0 else f"m{place}"
+
+
+def _replaced(expression: str, words: Mapping[str, str]) -> str:
+    return re.sub(
+        r"'(?:[^']|'')*'|\b(raw|value|moment)\b", lambda m: words.get(m[0], m[0]), expression
     )
 
 
@@ -636,20 +651,25 @@ def _problem_case(
 
     Twice the column's place plus 1 is a missing value, plus 2 one that does not fit.
     """
-    cases = []
+    cases, nul_cases, checked = [], [], []
     for place, name in enumerate(columns):
-        column, typed, raw = contract.columns[name], identifier(name), f"r{place}"
-        if column.kind == "text":
-            if has_nul:
-                cases.append(f"when contains({typed}, chr(0)) then {_NUL_PROBLEM}")
-        else:
+        column, typed, raw = contract.columns[name], f"v{place}", f"r{place}"
+        is_required = contract.is_required(name)
+        if column.kind != "text":
             is_bad = f"{typed} is null and {raw} is not null"
             cases.append(
                 f"when {is_bad} and trim(cast({raw} as varchar)) <> '' then {2 * place + 2}"
             )
-        if contract.is_required(name):
+        elif has_nul:
+            nul_cases.append(f"when contains({typed}, chr(0)) then {_NUL_PROBLEM}")
+        if is_required:
             cases.append(f"when {typed} is null then {2 * place + 1}")
-    chosen = f"case {' '.join(cases)} end" if cases else "null"
+        if is_required or column.kind != "text":
+            checked.append(f"{typed} is null")
+    # Nearly every row has a value everywhere; one test for that spares it the others.
+    chosen = f"case when {' or '.join(checked)} then case {' '.join(cases)} end end"
+    if nul_cases:
+        chosen = f"coalesce({chosen}, case {' '.join(nul_cases)} end)"
     return f"cast({chosen} as usmallint)"
 
 

@@ -26,7 +26,7 @@ from cdp_pipeline.ingest.contracts import SourceTable
 
 _BLOCK = 1 << 20
 _QUICK_BLOCK = 1 << 18  # with its comparisons it stays in the processor's cache
-_LF, _CR, _NUL = 10, 13, 0
+_LF, _CR, _NUL, _UNDERSCORE = 10, 13, 0, 95
 _BOM = codecs.BOM_UTF8
 _LARGEST_HEADER = 1 << 20
 # Real exports shrink 3 to 30 times; what grows 200 times when unpacked was made to.
@@ -61,8 +61,8 @@ class Survey:
         Where quoting is broken: the record, the header being 0.
     is_uniform : bool
         Whether all line ends are alike and no line is blank.
-    has_nul : bool
-        Whether there are NUL bytes.
+    has_nul, has_underscore : bool
+        Whether there are NUL bytes, and underscores.
     is_ended : bool
         Whether the last record has a line end.
     """
@@ -72,6 +72,7 @@ class Survey:
     broken_record: int
     is_uniform: bool
     has_nul: bool
+    has_underscore: bool
     is_ended: bool
 
 
@@ -343,7 +344,8 @@ class Scanner:
 
         Four comparisons a byte, where finding the positions of line ends costs ten times that.
         """
-        feeds = returns = pairs = nuls = 0
+        feeds = returns = pairs = 0
+        has_nul = has_underscore = False
         last = -1
         with path.open("rb") as file:
             while raw := file.read(_QUICK_BLOCK):
@@ -363,16 +365,17 @@ class Scanner:
                     pairs += int(np.count_nonzero(is_return[:-1] & is_feed[1:]))
                 if follows_feed.any() or (returns and (pairs < returns - 1 or feeds > returns)):
                     return None
-                nuls += _NUL in raw
+                has_nul = has_nul or _NUL in raw
+                has_underscore = has_underscore or _UNDERSCORE in raw
                 last = raw[-1]
         if returns and not feeds == returns == pairs:
             return None
         is_ended = last in (-1, _LF)
-        return Survey(feeds + (not is_ended), "none", -1, True, nuls > 0, is_ended)
+        return Survey(feeds + (not is_ended), "none", -1, True, has_nul, has_underscore, is_ended)
 
     def _survey(self, path: Path, *, is_exact: bool) -> Survey:
         lines = pairs = feeds = returns = blank = 0
-        has_nul = has_quote = False
+        has_nul = has_quote = has_underscore = False
         last, broken_record = _LF, -1
         for block in self._blocks(path, is_exact=is_exact):
             seconds, blanks = block.seconds(), block.blanks()
@@ -387,6 +390,7 @@ class Scanner:
             blank += int(np.count_nonzero(blanks))
             lines += int(np.count_nonzero(is_line))
             has_nul = has_nul or bool((block.data == _NUL).any())
+            has_underscore = has_underscore or bool((block.data == _UNDERSCORE).any())
             has_quote = has_quote or block.has_quote
             last = int(block.data[-1])
         kinds = [count for count in (pairs, feeds - pairs, returns - pairs) if count]
@@ -398,6 +402,7 @@ class Scanner:
             broken_record=broken_record,
             is_uniform=len(kinds) <= 1 and (blank == 0 or self.keeps_blank),
             has_nul=has_nul,
+            has_underscore=has_underscore,
             is_ended=is_ended,
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from cdp_pipeline.ingest.contracts import Column, SourceTable
-from cdp_pipeline.warehouse.engine import identifier, literal
+from cdp_pipeline.warehouse.engine import literal
 
 _ISO_TIMES = (
     "%Y-%m-%d %H:%M:%S",
@@ -28,6 +28,7 @@ _ISO_TIMES = (
     "%Y-%m-%d",
 )
 _HAS_OFFSET = r"[0-9] ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_FROM_WORDS = "timestamp '1900-01-01', timestamp '1970-01-01'"
 _FIRST_YEAR, _LAST_YEAR = 1970, 2060
 # Excel groups with a space, a no-break space or a narrow no-break space.
 _SPACES = "[ \u00a0\u202f]"
@@ -35,49 +36,60 @@ _SPACES = "[ \u00a0\u202f]"
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """How one column is made.
+    """How one column is made, step by step; each step names the one before as ``value``.
+
+    The steps are layers of one query: the engine computes an expression that stands twice inside
+    a ``case`` twice, so what is needed twice has to be a step of its own.
 
     Attributes
     ----------
-    local : str
-        First step: an expression over the raw column; for timestamps the local time.
-    utc : str
-        First step, timestamps only: the time of values that carry an offset; empty if none can.
-    final : str
-        Second step: an expression over what the first step made.
+    steps : tuple of str
+        Expressions over ``raw`` (what the file holds), ``value`` (the step before), and ``moment``.
+    moment : str
+        Timestamps only: the UTC time of values that carry an offset; over ``raw``, empty if none
+        can.
     """
 
-    local: str
-    utc: str
-    final: str
+    steps: tuple[str, ...] = ("raw",)
+    moment: str = ""
 
 
-def parse_text(column: Column, contract: SourceTable, raw: str, name: str) -> Parsed:
+def parse_text(
+    column: Column,
+    contract: SourceTable,
+    *,
+    first: str = "raw",
+    may_have_underscores: bool = True,
+) -> Parsed:
     """Return how a column is made from text.
 
     Parameters
     ----------
     column : Column
     contract : SourceTable
-    raw : str
-        The raw column in SQL.
-    name : str
-        What the first step is called, in SQL.
+    first : str
+        The text, as an expression over ``raw``.
+    may_have_underscores : bool
+        Whether there is an underscore anywhere in the file.
     """
     if column.kind == "text":
-        return Parsed(raw, "", name)
+        return Parsed((first,))
     if column.kind == "boolean":
-        return Parsed(_boolean(column, raw), "", name)
+        return Parsed((f"lower(trim({first}))", _boolean(column)))
     if column.kind == "date":
-        return Parsed(f"cast({_time(column.format or ('%Y-%m-%d',), raw)} as date)", "", name)
+        return Parsed((*_time(column.format or ("%Y-%m-%d",), first), "cast(value as date)"))
     if column.kind == "timestamp":
-        return _timestamp(column, contract, raw, name)
-    number = _plain_number(contract, raw)
+        return _timestamp(column, contract, first)
     if column.kind == "integer":
-        return Parsed(_integer(number), "", name)
-    # Underscores are digits' friends in DuckDB's own number syntax, not in anybody's export.
-    typed = f"try_cast({number} as {column.type})"
-    return Parsed(f"case when not contains({raw}, '_') then {typed} end", "", name)
+        number = _plain_number(contract, first)
+        if number == (first,):
+            return Parsed((f"try_cast({first} as bigint)", _checked_integer(first)))
+        return Parsed((*number, f"case when {_IS_INTEGER} then try_cast(value as bigint) end"))
+    typed = f"try_cast(value as {column.type})"
+    if may_have_underscores:
+        # DuckDB's own number syntax takes 1_000, nobody's export means it.
+        typed = f"case when not contains(value, '_') then {typed} end"
+    return Parsed((*_plain_number(contract, first), typed))
 
 
 _INTEGERS = frozenset(
@@ -87,144 +99,132 @@ _INTEGERS = frozenset(
 _TIMES = frozenset({"timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"})
 
 
-def parse_typed(
-    column: Column, contract: SourceTable, raw: str, name: str, file_type: str
-) -> Parsed | None:
+def parse_typed(column: Column, contract: SourceTable, file_type: str) -> Parsed | None:
     """Return how a column is made from a Parquet column, or None if the types do not go together.
 
     Parameters
     ----------
     column : Column
     contract : SourceTable
-    raw : str
-        The file's column in SQL.
-    name : str
-        What the first step is called, in SQL.
     file_type : str
         DuckDB's name of the file's type.
     """
     given = file_type.lower()
     if given == "varchar" or given.startswith("enum"):
-        text = f"nullif(cast({raw} as varchar), '')"
-        return parse_text(column, contract, text, name)
+        return parse_text(column, contract, first="nullif(cast(raw as varchar), '')")
     if column.kind == "text":
         fits = given in _INTEGERS | {"uuid", "date"}
-        return Parsed(f"cast({raw} as varchar)", "", name) if fits else None
+        return Parsed(("cast(raw as varchar)",)) if fits else None
     if column.kind in ("integer", "decimal"):
-        return _number_from(column, raw, name, given)
+        return _number_from(column, given)
     if column.kind == "boolean":
-        return Parsed(raw, "", name) if given == "boolean" else None
-    return _time_from(column, contract, raw, name, given)
+        return Parsed() if given == "boolean" else None
+    return _time_from(column, contract, given)
 
 
-def _number_from(column: Column, raw: str, name: str, given: str) -> Parsed | None:
+def _number_from(column: Column, given: str) -> Parsed | None:
     if given in ("double", "float"):
-        # pandas turns integers with gaps into doubles.
-        raw = f"nullif(cast({raw} as double), 'nan'::double)"
-    elif given not in _INTEGERS and not given.startswith("decimal"):
+        # pandas turns integers with gaps into doubles, and the gaps into NaN.
+        number = "nullif(cast(raw as double), 'nan'::double)"
+    elif given in _INTEGERS or given.startswith("decimal"):
+        number = "raw"
+    else:
         return None
     if column.kind == "integer" and given not in _INTEGERS:
-        return Parsed(
-            f"case when {raw} = floor({raw}) then try_cast({raw} as bigint) end", "", name
-        )
-    return Parsed(f"try_cast({raw} as {column.type})", "", name)
+        whole = "case when value = floor(value) then try_cast(value as bigint) end"
+        return Parsed((number, whole))
+    return Parsed((number, f"try_cast(value as {column.type})"))
 
 
-def _time_from(
-    column: Column, contract: SourceTable, raw: str, name: str, given: str
-) -> Parsed | None:
+def _time_from(column: Column, contract: SourceTable, given: str) -> Parsed | None:
     if column.kind == "date":
         if given == "date":
-            return Parsed(raw, "", name)
+            return Parsed()
         if given in _TIMES:
-            is_midnight = f"cast({raw} as time) = time '00:00:00'"
-            return Parsed(f"case when {is_midnight} then cast({raw} as date) end", "", name)
+            is_midnight = "cast(raw as time) = time '00:00:00'"
+            return Parsed((f"case when {is_midnight} then cast(raw as date) end",))
         return None
     if given == "timestamp with time zone":
-        return Parsed(f"make_timestamp(epoch_us({raw}))", "", name)
+        return Parsed(("make_timestamp(epoch_us(raw))",))
     if given == "date" or given in _TIMES:
-        return Parsed(f"cast({raw} as timestamp)", "", _shifted(name, contract.time_zone))
+        return Parsed(("cast(raw as timestamp)", shifted("value", contract.time_zone)))
     return None
 
 
-def _plain_number(contract: SourceTable, raw: str) -> str:
+def _plain_number(contract: SourceTable, first: str) -> tuple[str, ...]:
     """Return text with ``.`` as decimal sign and no grouping; null where the signs do not fit."""
-    group = _SPACES if contract.thousands == " " else "[" + contract.thousands + "]"
-    point = "[.]" if contract.decimal == "." else ","
+    steps: tuple[str, ...] = (first,)
     if contract.thousands:
+        group = _SPACES if contract.thousands == " " else "[" + contract.thousands + "]"
+        point = "[.]" if contract.decimal == "." else ","
         grouped = rf" *[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+({point}[0-9]*)? *"
-        joined = f"regexp_replace({raw}, {literal(group)}, '', 'g')"
-        is_grouped = f"regexp_matches({raw}, {literal(group)})"
-        fits = f"regexp_full_match({raw}, {literal(grouped)})"
-        plain = f"case when not {is_grouped} then {raw} when {fits} then {joined} end"
-    else:
-        plain = raw
-    if contract.decimal == ".":
-        return plain
-    joined_raw = f"({plain})"
-    return f"case when not contains({joined_raw}, '.') then replace({joined_raw}, ',', '.') end"
+        steps += (
+            f"case when not regexp_matches(value, {literal(group)}) then value"
+            f" when regexp_full_match(value, {literal(grouped)})"
+            f" then regexp_replace(value, {literal(group)}, '', 'g') end",
+        )
+    if contract.decimal == ",":
+        steps += ("case when not contains(value, '.') then replace(value, ',', '.') end",)
+    return steps
 
 
-def _integer(number: str) -> str:
+_IS_INTEGER = "regexp_full_match(value, ' *[+-]?[0-9]+([.]0*)? *')"
+
+
+def _checked_integer(first: str) -> str:
     # The cast alone takes 1.5, 0x1F, 1_000 and 1e3. Writing the result back and comparing settles
     # nearly every value without a regular expression.
-    cast = f"try_cast({number} as bigint)"
-    plain = f"regexp_full_match({number}, ' *[+-]?[0-9]+([.]0*)? *')"
-    return f"case when cast({cast} as varchar) = {number} or {plain} then {cast} end"
+    plain = _IS_INTEGER.replace("value", first)
+    return f"case when cast(value as varchar) = {first} or {plain} then value end"
 
 
-def _boolean(column: Column, raw: str) -> str:
+def _boolean(column: Column) -> str:
     def among(words: tuple[str, ...]) -> str:
         return ", ".join(literal(word.lower()) for word in words)
 
-    word = f"lower(trim({raw}))"
     return (
-        f"case when {word} in ({among(column.true_values)}) then true"
-        f" when {word} in ({among(column.false_values)}) then false end"
+        f"case when value in ({among(column.true_values)}) then true"
+        f" when value in ({among(column.false_values)}) then false end"
     )
 
 
-def _time(formats: tuple[str, ...], raw: str) -> str:
+def _time(formats: tuple[str, ...], first: str) -> tuple[str, str]:
     """Return the first format that parses, for years of four digits."""
     listed = ", ".join(literal(pattern) for pattern in formats)
-    parsed = (
-        f"try_strptime({raw}, [{listed}])"
-        if len(formats) > 1
-        else (f"try_strptime({raw}, {listed})")
+    patterns = f"[{listed}]" if len(formats) > 1 else listed
+    # DuckDB reads `infinity` as 1900-01-01 and `epoch` as 1970-01-01; neither has a digit.
+    is_date = f"(value not in ({_FROM_WORDS}) or regexp_matches({first}, '[0-9]'))"
+    return (
+        f"try_strptime({first}, {patterns})",
+        f"case when value >= timestamp '1000-01-01' and {is_date} then value end",
     )
-    # DuckDB reads `infinity` as 1900-01-01 and `epoch` as 1970-01-01; both have no digit.
-    is_word = f"not contains({raw}, '0') and not regexp_matches({raw}, '[0-9]')"
-    return f"case when {parsed} >= timestamp '1000-01-01' and not ({is_word}) then {parsed} end"
 
 
-def _timestamp(column: Column, contract: SourceTable, raw: str, name: str) -> Parsed:
+def _timestamp(column: Column, contract: SourceTable, first: str) -> Parsed:
     """Return a time in UTC; text without an offset is in the source's zone."""
     formats = column.format or _ISO_TIMES
     with_offset = tuple(f for f in formats if "%z" in f)
     in_utc = tuple(f for f in formats if f.endswith("Z") and f not in with_offset)
     naive = tuple(f for f in formats if f not in with_offset and f not in in_utc)
-    local = _time(naive, raw) if naive else "cast(null as timestamp)"
-    others = [_time(in_utc, raw)] if in_utc else []
-    for pattern in with_offset:
-        parsed = f"try_strptime({raw}, {literal(pattern)})"
-        others.append(f"make_timestamp(epoch_us({parsed}))")
+    others = [f"try_strptime({first}, {literal(pattern)})" for pattern in in_utc]
+    others += [
+        f"make_timestamp(epoch_us(try_strptime({first}, {literal(pattern)})))"
+        for pattern in with_offset
+    ]
     if not column.format:
-        moment = f"make_timestamp(epoch_us(try_cast({raw} as timestamptz)))"
-        offset = f"regexp_matches({raw}, {literal(_HAS_OFFSET)})"
-        others.append(f"case when {local} is null and {offset} then {moment} end")
-    utc_name = f'{name[:-1]}_utc"'
-    shifted = _shifted(name, contract.time_zone)
+        offset = f"regexp_matches({first}, {literal(_HAS_OFFSET)})"
+        moment = f"make_timestamp(epoch_us(try_cast({first} as timestamptz)))"
+        # Times without an offset, which are nearly all, are told by their length.
+        others.append(f"case when length({first}) > 16 and {offset} then {moment} end")
+    local = _time(naive, first) if naive else ("cast(null as timestamp)",)
+    steps = (*local, shifted("value", contract.time_zone))
     if not others:
-        return Parsed(local, "", shifted)
-    return Parsed(local, f"coalesce({', '.join(others)})", f"coalesce({shifted}, {utc_name})")
+        return Parsed(steps)
+    checked = "case when moment >= timestamp '1000-01-01' then moment end"
+    return Parsed((*steps, f"coalesce(value, {checked})"), f"coalesce({', '.join(others)})")
 
 
-def utc_name(name: str) -> str:
-    """Return what the first step calls the times with an offset of a column."""
-    return identifier(f"{name}_utc")
-
-
-def _shifted(local: str, zone: str) -> str:
+def shifted(local: str, zone: str) -> str:
     """Return a local time as UTC.
 
     A balanced tree of comparisons with the zone's changes costs a hundredth of a call into the
@@ -236,15 +236,14 @@ def _shifted(local: str, zone: str) -> str:
 
     def tree(low: int, high: int) -> str:
         if low == high:
-            return str(offsets[low])
+            return str(offsets[low] * 1_000_000)
         middle = (low + high) // 2
         return (
             f"case when {local} < timestamp '{changes[middle].isoformat(sep=' ')}'"
             f" then {tree(low, middle)} else {tree(middle + 1, high)} end"
         )
 
-    micros = f"cast({tree(0, len(changes))} as bigint) * 1000000"
-    return f"make_timestamp(epoch_us({local}) - {micros})"
+    return f"make_timestamp(epoch_us({local}) - {tree(0, len(changes))})"
 
 
 @functools.lru_cache(maxsize=64)
