@@ -66,15 +66,16 @@ def facts_view(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         for name, action in catalogue.actions.items()
     ]
     for place, text in (*catalogue.customer_expressions(), *sentences):
-        if error := _bind_error(con, f"explain select ({text}) from {FACTS}"):
+        if error := _bind_error(con, f"select ({text}) from {FACTS}"):
             problems.append(catalogue.problem(place, _told(error), _columns_hint(columns)))
     if problems:
         raise CatalogueError(problems)
 
 
-def _bind_error(con: duckdb.DuckDBPyConnection, statement: str) -> str | None:
+def _bind_error(con: duckdb.DuckDBPyConnection, query: str) -> str | None:
+    """Return what the engine says against a query, which is planned but not run."""
     try:
-        con.execute(statement).fetchall()
+        con.execute(f"explain {query}").fetchall()
     except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as error:
         return str(error)
     return None

@@ -8,8 +8,9 @@
 
 with
 
--- The grid is the one place where scores become a segment: recency score down, the mean of
--- frequency and monetary score (rounded up) across.
+-- The grid is the one place where scores become a segment: recency score down, value score across.
+-- The value score is the mean of frequency and monetary score, rounded up; for a one-time buyer it
+-- is 1 whatever they spent, because one purchase is no habit.
 segment_grid as (
     select
         grid.recency_score,
@@ -27,7 +28,7 @@ segment_grid as (
         (4, 3, 'active'),
         (4, 4, 'loyal'),
         (4, 5, 'champions'),
-        (3, 1, 'almost_lost'),
+        (3, 1, 'needs_attention'),
         (3, 2, 'needs_attention'),
         (3, 3, 'needs_attention'),
         (3, 4, 'loyal'),
@@ -95,6 +96,7 @@ scores as (
         end as frequency_score,
         (5 * buyer_ranks.monetary_place + buyer_ranks.buyer_count - 1)
         // buyer_ranks.buyer_count as monetary_score,
+        buyer_ranks.is_one_time_buyer,
     from buyer_ranks
 ),
 
@@ -109,8 +111,10 @@ segments as (
     inner join segment_grid
         on
             scores.recency_score = segment_grid.recency_score
-            and (scores.frequency_score + scores.monetary_score + 1) // 2
-            = segment_grid.value_score
+            and case
+                when scores.is_one_time_buyer then 1
+                else (scores.frequency_score + scores.monetary_score + 1) // 2
+            end = segment_grid.value_score
 ),
 
 previous_segments as (
