@@ -33,7 +33,10 @@ class Ties:
     left, right
         The items.
     evidence
-        Log2 likelihood ratio, summed over the pairs of records the two items stand for.
+        Log2 likelihood ratios, one column per part, summed over the pairs of records the two items
+        stand for.
+    informed
+        How many of these pairs each part says something about.
     forbidden
         Whether the two may never end up in one cluster.
     """
@@ -41,12 +44,17 @@ class Ties:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     evidence: NDArray[np.float64]
+    informed: NDArray[np.int32]
     forbidden: NDArray[np.bool_]
 
     def take(self, index: NDArray[np.int64]) -> Ties:
         """Return some of the ties."""
         return Ties(
-            self.left[index], self.right[index], self.evidence[index], self.forbidden[index]
+            self.left[index],
+            self.right[index],
+            self.evidence[index],
+            self.informed[index],
+            self.forbidden[index],
         )
 
 
@@ -97,7 +105,7 @@ def components(
 
 
 def linked_clusters(
-    label: NDArray[np.int32], ties: Ties, sizes: NDArray[np.int32], prior: float, threshold: float
+    label: NDArray[np.int32], ties: Ties, prior: float, threshold: float
 ) -> NDArray[np.int32]:
     """Return the cluster (its smallest item) of each item.
 
@@ -107,8 +115,6 @@ def linked_clusters(
         Component of each item; every pair of items inside a component has to be among the ties.
     ties
         Evidence between items.
-    sizes
-        How many records each item stands for.
     prior
         Log2 odds that two records match before any evidence.
     threshold
@@ -129,7 +135,7 @@ def linked_clusters(
         members = np.flatnonzero(widths == width)
         pairs_each = int(width) * (int(width) - 1) // 2
         mine = by_component[_span(widths[tie_label][by_component], width)]
-        step = max(1, int(_BATCH_CELLS // (int(width) ** 2)))
+        step = max(1, int(_BATCH_CELLS // (int(width) ** 2 * ties.evidence.shape[1])))
         for begin in range(0, len(members), step):
             chosen = members[begin : begin + step]
             part = mine[begin * pairs_each : (begin + len(chosen)) * pairs_each]
@@ -139,7 +145,7 @@ def linked_clusters(
                 place[ties.left[part]],
                 place[ties.right[part]],
             )
-            merged = _link_batch(where, ties.take(part), sizes[items], prior, threshold)
+            merged = _link_batch(where, ties.take(part), items.shape, prior, threshold)
             clusters[items.ravel()] = np.take_along_axis(items, merged, axis=1).ravel()
     return clusters
 
@@ -154,39 +160,50 @@ def _span(sorted_values: NDArray[np.integer], value: int) -> slice:
 def _link_batch(
     where: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     ties: Ties,
-    sizes: NDArray[np.int32],
+    shape: tuple[int, int],
     prior: float,
     threshold: float,
 ) -> NDArray[np.int64]:
     """Link components of one width at once; return each item's cluster position."""
     batch, row, column = where
-    count, width = sizes.shape
-    sums = np.zeros((count, width, width))
+    count, width = shape
+    sums = np.zeros((count, width, width, ties.evidence.shape[1]))
     sums[batch, row, column] = sums[batch, column, row] = ties.evidence
+    known = np.zeros(sums.shape)
+    known[batch, row, column] = known[batch, column, row] = ties.informed
     barred = np.zeros((count, width, width), dtype=bool)
     barred[batch, row, column] = barred[batch, column, row] = ties.forbidden
     barred[:, np.arange(width), np.arange(width)] = True
-    weight = sizes.astype(float)
+    odds = _pooled(sums, known) + prior
+    odds[barred] = -np.inf
     cluster = np.tile(np.arange(width), (count, 1))
     live = np.arange(count)
     for _ in range(width - 1):
-        pairs = weight[live][:, :, None] * weight[live][:, None, :]
-        odds = sums[live] / (1 + (pairs - 1) * SAMENESS) + prior
-        odds[barred[live]] = -np.inf
-        flat = odds.reshape(len(live), -1)
+        flat = odds[live].reshape(len(live), -1)
         best = flat.argmax(axis=1)
         go = flat[np.arange(len(live)), best] > threshold
         live, best = live[go], best[go]
         if len(live) == 0:
             break
         a, b = np.minimum(best // width, best % width), np.maximum(best // width, best % width)
-        sums[live, a, :] += sums[live, b, :]
-        sums[live, :, a] += sums[live, :, b]
-        barred[live, a, :] |= barred[live, b, :]
-        barred[live, :, a] |= barred[live, :, b]
+        for table in (sums, known):
+            table[live, a] += table[live, b]
+        barred[live, a] |= barred[live, b]
         barred[live, a, a] = True
-        barred[live, b, :] = barred[live, :, b] = True
-        weight[live, a] += weight[live, b]
+        barred[live, b] = True
+        fresh = _pooled(sums[live, a], known[live, a]) + prior
+        fresh[barred[live, a]] = -np.inf
+        for table, line in ((sums, sums[live, a]), (known, known[live, a])):
+            table[live, :, a] = line
+        barred[live, :, a] = barred[live, a]
+        barred[live, :, b] = True
+        odds[live, a] = odds[live, :, a] = fresh
+        odds[live, b] = odds[live, :, b] = -np.inf
         moved = cluster[live] == b[:, None]
         cluster[live] = np.where(moved, a[:, None], cluster[live])
     return cluster
+
+
+def _pooled(sums: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the evidence between clusters: each part by the pairs that it knows about."""
+    return np.asarray((sums / (1 + np.maximum(known - 1, 0) * SAMENESS)).sum(axis=-1))

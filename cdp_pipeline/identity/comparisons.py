@@ -131,13 +131,7 @@ def _given_name(name: str, columns: frozenset[str]) -> list[Level]:
         )
     levels.append(Level("nearly the same", _similar(name, 0.92), 0.06))
     if "family_name" in columns and name == "given_name":
-        levels.append(
-            Level(
-                "is the other's family name",
-                f"{name}_l = family_name_r or {name}_r = family_name_l",
-                0.02,
-            )
-        )
+        levels.append(Level("exchanged with the family name", _exchanged(), 0.02))
     levels += [
         Level(
             "initial fits",
@@ -153,13 +147,7 @@ def _given_name(name: str, columns: frozenset[str]) -> list[Level]:
 def _family_name(name: str, columns: frozenset[str]) -> list[Level]:
     levels = [Level("nearly the same", _similar(name, 0.92), 0.1)]
     if "given_name" in columns and name == "family_name":
-        levels.append(
-            Level(
-                "is the other's given name",
-                f"{name}_l = given_name_r or {name}_r = given_name_l",
-                0.02,
-            )
-        )
+        levels.append(Level("exchanged with the given name", _exchanged(), 0.02))
     levels += [
         Level(
             "one part of a double name",
@@ -169,6 +157,18 @@ def _family_name(name: str, columns: frozenset[str]) -> list[Level]:
         Level("similar", _similar(name, 0.8), 0.04),
     ]
     return levels
+
+
+def _exchanged() -> str:
+    """Return SQL for names that stand in each other's place in one of the two records.
+
+    Both names have to fit: one alone is what two members of a family have in common.
+    """
+    one, other = ("given_name_l", "family_name_r"), ("family_name_l", "given_name_r")
+    return " or ".join(
+        f"({a[0]} = {a[1]} and jaro_winkler_similarity({b[0]}, {b[1]}) >= 0.8)"
+        for a, b in ((one, other), (other, one))
+    )
 
 
 def _date(name: str) -> list[Level]:

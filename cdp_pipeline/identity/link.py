@@ -20,11 +20,11 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
+from cdp_pipeline.identity.mixture import evidence
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     compare_pairs,
     log2_odds,
-    match_weights,
     node_frequencies,
 )
 from cdp_pipeline.identity.sql import number
@@ -50,7 +50,7 @@ class Linked:
 
     clusters: NDArray[np.int32]
     pairs: ComparedPairs
-    weights: NDArray[np.float64]
+    odds: NDArray[np.float64]
 
 
 def link(
@@ -83,6 +83,8 @@ def _link_nodes(
     size: int,
 ) -> Linked:
     """Score candidates between groups, complete the components, and cluster."""
+    if model.mixture is None:
+        return _exact_only(model, groups)
     frequencies = node_frequencies(con, model.frequencies)
     con.register(
         "identity_groups",
@@ -92,10 +94,10 @@ def _link_nodes(
     con.unregister("identity_groups")
     pairs = compare_pairs(con, model.settings, "identity_candidates")
     con.execute("drop table identity_candidates")
-    weights = _weights(model, frequencies, pairs)
-    label = _components(size, groups, pairs, weights, model)
+    parts = evidence(model.mixture, model.settings, frequencies, pairs)
+    label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
     inside = label[pairs.left] == label[pairs.right]
-    pairs, weights = pairs.where(inside), weights[inside]
+    pairs, parts = pairs.where(inside), parts[inside]
     more = _missing_pairs(groups, label, pairs)
     con.register("identity_missing", pa.table({"left_no": more[0], "right_no": more[1]}))
     extra = compare_pairs(con, model.settings, "identity_missing")
@@ -105,32 +107,31 @@ def _link_nodes(
         np.concatenate((pairs.right, extra.right)),
         np.concatenate((pairs.levels, extra.levels)),
     )
-    weights = np.concatenate((weights, _weights(model, frequencies, extra)))
+    parts = np.concatenate((parts, evidence(model.mixture, model.settings, frequencies, extra)))
     order = np.lexsort((pairs.right, pairs.left))
-    pairs, weights = pairs.where(order), weights[order]
-    clusters = _cluster(groups, label, pairs, weights, model)
-    return Linked(clusters, pairs, weights + log2_odds(model.prior))
+    pairs, parts = pairs.where(order), parts[order]
+    clusters = _cluster(groups, label, pairs, parts, model)
+    return Linked(clusters, pairs, odds_of(parts, model.prior))
 
 
-def _weights(
-    model: LinkageModel, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
-) -> NDArray[np.float64]:
-    """Return the log2 likelihood ratio of each pair, on a grid of 1e-6."""
-    total = match_weights(model.settings, frequencies, pairs).sum(axis=1)
-    return np.asarray(np.round(total * 1e6) / 1e6)
+def _exact_only(model: LinkageModel, groups: NDArray[np.int32]) -> Linked:
+    """Return the exact groups as they are: there is nothing to score with."""
+    nothing = np.zeros(0, dtype=np.int32)
+    levels = np.zeros((0, len(model.settings["comparisons"])), dtype=np.int8)
+    return Linked(groups, ComparedPairs(nothing, nothing, levels), np.zeros(0))
+
+
+def odds_of(parts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
+    """Return the log2 odds that each pair matches, prior included, on a grid of 1e-6."""
+    return np.asarray(np.round((np.nansum(parts, axis=1) + log2_odds(prior)) * 1e6) / 1e6)
 
 
 def _components(
-    size: int,
-    groups: NDArray[np.int32],
-    pairs: ComparedPairs,
-    weights: NDArray[np.float64],
-    model: LinkageModel,
+    groups: NDArray[np.int32], pairs: ComparedPairs, odds: NDArray[np.float64], threshold: float
 ) -> NDArray[np.int32]:
     """Return the component of each node; exact groups are never taken apart."""
     left, right = groups[pairs.left], groups[pairs.right]
-    least = model.threshold - COMPONENT_SLACK
-    label = components(size, left, right, weights + log2_odds(model.prior), least)
+    label = components(len(groups), left, right, odds, threshold - COMPONENT_SLACK)
     return label[groups]
 
 
@@ -163,26 +164,23 @@ def _cluster(
     groups: NDArray[np.int32],
     label: NDArray[np.int32],
     pairs: ComparedPairs,
-    evidence: NDArray[np.float64],
+    parts: NDArray[np.float64],
     model: LinkageModel,
 ) -> NDArray[np.int32]:
     """Join exact groups by the evidence between their nodes; return each node's cluster."""
     size = len(groups)
     own = np.arange(size, dtype=np.int32)
-    ties = _ties_of_groups(groups, pairs, evidence)
+    ties = _ties_of_groups(groups, pairs, parts)
     # A group's first node stands for it; the other nodes are components of their own.
     component = np.where(groups == own, label, own)
     smallest = np.full(size, size, dtype=np.int32)
     np.minimum.at(smallest, component, own)
-    sizes = np.bincount(groups, minlength=size).astype(np.int32)
-    clusters = linked_clusters(
-        smallest[component], ties, sizes, log2_odds(model.prior), model.threshold
-    )
+    clusters = linked_clusters(smallest[component], ties, log2_odds(model.prior), model.threshold)
     return clusters[groups]
 
 
 def _ties_of_groups(
-    groups: NDArray[np.int32], pairs: ComparedPairs, evidence: NDArray[np.float64]
+    groups: NDArray[np.int32], pairs: ComparedPairs, parts: NDArray[np.float64]
 ) -> Ties:
     """Sum the evidence of pairs of nodes into pairs of groups."""
     size = len(groups)
@@ -190,13 +188,18 @@ def _ties_of_groups(
     key, inverse = np.unique(
         np.minimum(one, other) * size + np.maximum(one, other), return_inverse=True
     )
-    sums = np.bincount(
-        inverse, weights=np.clip(evidence, -STRONGEST, STRONGEST), minlength=len(key)
-    )
+    sums = np.empty((len(key), parts.shape[1]))
+    informed = np.empty(sums.shape, dtype=np.int32)
+    for part in range(parts.shape[1]):
+        known = ~np.isnan(parts[:, part])
+        values = np.clip(parts[known, part], -STRONGEST, STRONGEST)
+        sums[:, part] = np.bincount(inverse[known], weights=values, minlength=len(key))
+        informed[:, part] = np.bincount(inverse[known], minlength=len(key))
     return Ties(
         left=(key // max(size, 1)).astype(np.int32),
         right=(key % max(size, 1)).astype(np.int32),
         evidence=np.asarray(np.round(sums * 1e6) / 1e6),
+        informed=informed,
         forbidden=np.zeros(len(key), dtype=bool),
     )
 
@@ -222,7 +225,7 @@ def _tables(
     )
     con.execute("create temp table identity_node_clusters as select * from identity_outcome")
     con.unregister("identity_outcome")
-    probability = 1 / (1 + np.exp2(-np.clip(linked.weights, -60, 60)))
+    probability = 1 / (1 + np.exp2(-np.clip(linked.odds, -60, 60)))
     keep = (probability >= LEAST_PROBABILITY) | (
         linked.clusters[linked.pairs.left] == linked.clusters[linked.pairs.right]
     )
@@ -232,7 +235,7 @@ def _tables(
             {
                 "left_no": linked.pairs.left[keep],
                 "right_no": linked.pairs.right[keep],
-                "match_weight": linked.weights[keep],
+                "match_weight": linked.odds[keep],
                 "probability": np.round(probability[keep], 6),
             }
         ),

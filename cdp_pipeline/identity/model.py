@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cdp_pipeline.identity.mixture import Mixture
+
 
 class LinkageModel(BaseModel):
     """A trained linkage model.
@@ -20,6 +22,8 @@ class LinkageModel(BaseModel):
     ----------
     settings
         Splink settings with trained m and u; ``splink.Linker`` loads them as they are.
+    mixture
+        Learnt classes of pairs; nothing when there was too little to learn from.
     frequencies
         Share of nodes per value, for values held by many, and one share for all others.
     blocking
@@ -41,6 +45,7 @@ class LinkageModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     settings: dict[str, Any]
+    mixture: Mixture | None = None
     frequencies: dict[str, dict[str, Any]]
     blocking: list[list[tuple[str, str]]]
     exact: list[tuple[str, ...]]

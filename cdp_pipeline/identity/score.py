@@ -159,35 +159,15 @@ def compare_pairs(
     return ComparedPairs(left[order], right[order], levels[order])
 
 
-def match_weights(
-    settings: dict[str, Any],
-    frequencies: dict[str, NDArray[np.float64]],
-    pairs: ComparedPairs,
-) -> NDArray[np.float64]:
-    """Return the match weight (log2) of each pair in each column."""
-    weights = np.zeros(pairs.levels.shape)
-    for position, c in enumerate(settings["comparisons"]):
-        table, exact = level_weights(c)
-        levels = pairs.levels[:, position]
-        weights[:, position] = table[levels]
-        name = c["output_column_name"]
-        if exact is not None and name in frequencies:
-            same = levels == exact
-            log2_u = np.log2(c["comparison_levels"][1]["u_probability"])
-            weights[same, position] += log2_u - frequencies[name][pairs.left[same]]
-    return weights
+def level_count(c: dict[str, Any]) -> int:
+    """Return how many levels a comparison has, "missing" left out."""
+    return len(c["comparison_levels"]) - 1
 
 
-def level_weights(c: dict[str, Any]) -> tuple[NDArray[np.float64], int | None]:
-    """Return the weight of each level and which is the exact one; index -1 is "missing"."""
+def level_shares(c: dict[str, Any], key: str) -> NDArray[np.float64]:
+    """Return the probabilities of a comparison's levels, "different" first and "same" last."""
     levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
-    weights = np.zeros(len(levels) + 1)
-    exact = None
-    for value, level in zip(range(len(levels) - 1, -1, -1), levels, strict=True):
-        weights[value] = np.log2(level["m_probability"] / level["u_probability"])
-        if level.get("tf_adjustment_column"):
-            exact = value
-    return weights, exact
+    return np.array([level[key] for level in reversed(levels)], dtype=float)
 
 
 def log2_odds(probability: float) -> float:

@@ -16,15 +16,14 @@ import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import BlockingRule, choose_rules, make_pairs
 from cdp_pipeline.identity.exact import exact_rules
+from cdp_pipeline.identity.mixture import learn_mixture
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
     compare_pairs,
     frequency_columns,
     learn_frequencies,
-    match_weights,
     names_of,
     nine_digits,
-    node_frequencies,
     splink_settings,
 )
 from cdp_pipeline.identity.sql import drop, number, rows
@@ -75,17 +74,19 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
             " learn from: only the exact rules link"
         )
     else:
-        _learn(con, model, work, seed)
+        _learn(con, model, work, columns)
     drop(con, [_CANDIDATES])
     return model
 
 
-def _learn(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, seed: int) -> None:
+def _learn(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, columns: IdentityColumns
+) -> None:
     model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
-    _learn_chance(con, model.settings, seed)
+    _learn_chance(con, model.settings, model.seed)
     _learn_matches(con, model, work)
     _round(model.settings)
-    _learn_prior(con, model, work)
+    _learn_classes(con, model, work, columns)
 
 
 def _learn_chance(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], seed: int) -> None:
@@ -217,20 +218,21 @@ def _round(settings: dict[str, Any]) -> None:
                     level[key] = nine_digits(level[key])
 
 
-def _learn_prior(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work) -> None:
-    """Set the prior: the share of all pairs that the candidates, weighed by it, say match."""
+def _learn_classes(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, columns: IdentityColumns
+) -> None:
+    """Learn who else a pair could be, and with it the prior and the final m."""
     pairs = compare_pairs(con, model.settings, _CANDIDATES)
-    weights = match_weights(model.settings, node_frequencies(con, model.frequencies), pairs).sum(
-        axis=1
-    )
     all_pairs = work.node_count * (work.node_count - 1) / 2
-    prior = len(pairs) / all_pairs / 2
-    odds = np.exp2(np.clip(weights, -60, 60))
-    for _ in range(50):
-        expected = float(np.sum(prior * odds / (prior * odds + 1 - prior)))
-        prior = min(max(expected / all_pairs, 1 / all_pairs), 0.5)
-    model.prior = nine_digits(prior)
+    mixture = learn_mixture(model.settings, columns, pairs, all_pairs)
+    model.mixture = mixture
+    model.prior = nine_digits(mixture.prior)
     model.settings["probability_two_random_records_match"] = model.prior
+    for position, c in enumerate(model.settings["comparisons"]):
+        shares = mixture.of_matches(position)
+        levels = [x for x in c["comparison_levels"] if not x.get("is_null_level")]
+        for level, share in zip(reversed(levels), shares, strict=True):
+            level["m_probability"] = nine_digits(share)
 
 
 def rules_of(model: LinkageModel) -> list[BlockingRule]:

@@ -1,0 +1,239 @@
+"""Who else could it be: agreement patterns of the same person, of a household and of strangers.
+
+Belongs here: the classes of pairs, what each is likely to agree on, learning that from the levels
+of the candidate pairs, and the evidence of a pair under it. Does not belong here: comparing
+(``score``) or linking (``link``).
+
+Fellegi and Sunter know two kinds of pairs, matches and random others. Customer records hold a
+third: two people who live together agree on family name, address, telephone and e-mail, and the sum
+of those outweighs a different first name. So the others are split into strangers, neighbours and
+members of one household, and matches into those who stayed and those who moved. What belongs to a
+person (given name, birth date, gender, numbers) is as likely to agree within a household as among
+strangers; what a household shares is learnt for each class. Within a class columns are
+independent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from cdp_pipeline.identity.score import ComparedPairs, level_count, level_shares, nine_digits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cdp_pipeline.identity.columns import IdentityColumns
+
+SAME = ("stayed", "moved")
+OTHERS = ("stranger", "household", "neighbour")
+# Kinds that differ between the people of one household.
+_PERSONAL = ("given_name", "date", "category", "identifier")
+# Kinds that say where somebody lives.
+_PLACE = ("address", "postcode", "text")
+# What is believed before the data weighs as much as so many pairs.
+BELIEF = 20.0
+ROUNDS = 60
+_TINY = 1e-9
+
+
+class Mixture(BaseModel):
+    """Learnt classes of pairs.
+
+    Attributes
+    ----------
+    names
+        The compared columns.
+    shares
+        Share of all pairs in each class.
+    agreement
+        Per class and column, the probability of each level (highest index is "same").
+    by_value
+        Per class, the columns in which agreement is as rare as the value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: list[str]
+    shares: dict[str, float]
+    agreement: dict[str, list[list[float]]]
+    by_value: dict[str, list[str]]
+
+    @property
+    def prior(self) -> float:
+        """Probability that two random records are one person."""
+        return sum(self.shares[c] for c in SAME)
+
+    def of_matches(self, position: int) -> list[float]:
+        """Return the probability of each level of a column among matches."""
+        mixed = sum(
+            np.array(self.agreement[c][position]) * self.shares[c] / self.prior for c in SAME
+        )
+        return [float(x) for x in np.asarray(mixed)]
+
+
+def is_personal(columns: IdentityColumns, name: str) -> bool:
+    """Return whether the people of one household differ in a column."""
+    column = columns.columns[name]
+    return column.kind in _PERSONAL and column.shared_by != "household"
+
+
+def learn_mixture(
+    settings: dict[str, Any], columns: IdentityColumns, pairs: ComparedPairs, all_pairs: float
+) -> Mixture:
+    """Learn the classes from the levels of the candidate pairs.
+
+    The pairs that no blocking rule brought are taken for strangers.
+    """
+    names = [c["output_column_name"] for c in settings["comparisons"]]
+    patterns, counts = _patterns(pairs.levels)
+    start = _beliefs(settings, columns, names)
+    shares = {"stayed": 1.0, "moved": 0.2, "household": 0.5, "neighbour": 2.0}
+    total = len(pairs) / 5 / all_pairs
+    shares = {c: max(s * total / 3.7, _TINY) for c, s in shares.items()}
+    shares["stranger"] = 1 - sum(shares.values())
+    agreement = {c: [levels.copy() for levels in start[c]] for c in start}
+    personal = [is_personal(columns, n) for n in names]
+    for _ in range(ROUNDS):
+        weight = _responsibilities(patterns, shares, agreement) * counts[:, None]
+        for position, levels in enumerate(patterns.T):
+            _update(agreement, start, weight, levels, position, personal[position])
+        sums = weight.sum(axis=0) / all_pairs
+        shares = {c: max(float(s), _TINY) for c, s in zip((*SAME, *OTHERS), sums, strict=True)}
+        shares["stranger"] = 1 - sum(s for c, s in shares.items() if c != "stranger")
+    return Mixture(
+        names=names,
+        shares={c: nine_digits(s) for c, s in shares.items()},
+        agreement={
+            c: [[nine_digits(p) for p in levels] for levels in agreement[c]] for c in agreement
+        },
+        by_value={
+            c: [n for n, p in zip(names, personal, strict=True) if p or c == "stranger"]
+            for c in OTHERS
+        },
+    )
+
+
+def evidence(
+    mixture: Mixture,
+    settings: dict[str, Any],
+    frequencies: dict[str, NDArray[np.float64]],
+    pairs: ComparedPairs,
+) -> NDArray[np.float64]:
+    """Return the log2 likelihood ratio of each pair, one person against anybody else, in parts.
+
+    One column of the result per part: first what households share, taken together, then each
+    personal column by itself. Not a number where a part says nothing: a value is missing.
+    """
+    personal = [i for i, n in enumerate(mixture.names) if n in mixture.by_value["household"]]
+    shared = [i for i in range(len(mixture.names)) if i not in personal]
+    parts = np.empty((len(pairs), 1 + len(personal)), dtype=np.float64)
+    logs = {
+        c: sum(
+            (_log2_of_column(mixture, c, i, settings, frequencies, pairs) for i in shared),
+            np.zeros(len(pairs)),
+        )
+        for c in (*SAME, *OTHERS)
+    }
+    same = _logsumexp2([logs[c] for c in SAME], [mixture.shares[c] / mixture.prior for c in SAME])
+    other = _logsumexp2(
+        [logs[c] for c in OTHERS], [mixture.shares[c] / (1 - mixture.prior) for c in OTHERS]
+    )
+    parts[:, 0] = same - other
+    for place, i in enumerate(personal, start=1):
+        parts[:, place] = _log2_of_column(
+            mixture, "stayed", i, settings, frequencies, pairs
+        ) - _log2_of_column(mixture, "stranger", i, settings, frequencies, pairs)
+        parts[pairs.levels[:, i] < 0, place] = np.nan
+    return np.asarray(np.round(parts * 1e6) / 1e6)
+
+
+def _patterns(levels: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Return the distinct rows of levels and how often each occurs."""
+    packed = np.ascontiguousarray(levels).view(f"V{levels.shape[1]}").ravel()
+    distinct, counts = np.unique(packed, return_counts=True)
+    return distinct.view(np.int8).reshape(-1, levels.shape[1]), counts
+
+
+def _beliefs(
+    settings: dict[str, Any], columns: IdentityColumns, names: list[str]
+) -> dict[str, list[NDArray[np.float64]]]:
+    """Return what to believe of each class before the pairs are seen."""
+    start: dict[str, list[NDArray[np.float64]]] = {c: [] for c in (*SAME, *OTHERS)}
+    for c, name in zip(settings["comparisons"], names, strict=True):
+        m, u = level_shares(c, "m_probability"), level_shares(c, "u_probability")
+        kind = columns.columns[name].kind
+        personal = is_personal(columns, name)
+        place = kind in _PLACE
+        start["stayed"].append(m)
+        start["moved"].append(0.1 * m + 0.9 * u if place and not personal else m)
+        start["stranger"].append(u)
+        start["household"].append(u if personal else 0.7 * m + 0.3 * u)
+        start["neighbour"].append(0.7 * m + 0.3 * u if place and not personal else u)
+    return start
+
+
+def _responsibilities(
+    patterns: NDArray[np.int8],
+    shares: dict[str, float],
+    agreement: dict[str, list[NDArray[np.float64]]],
+) -> NDArray[np.float64]:
+    """Return how likely each pattern comes from each class."""
+    logs = np.empty((len(patterns), len(shares)))
+    for place, c in enumerate((*SAME, *OTHERS)):
+        total = np.full(len(patterns), np.log(max(shares[c], _TINY)))
+        for position, probabilities in enumerate(agreement[c]):
+            # The last entry stands for a missing value, which says nothing.
+            total += np.append(np.log(probabilities), 0.0)[patterns[:, position]]
+        logs[:, place] = total
+    logs -= logs.max(axis=1, keepdims=True)
+    likely = np.exp(logs)
+    return np.asarray(likely / likely.sum(axis=1, keepdims=True))
+
+
+def _update(
+    agreement: dict[str, list[NDArray[np.float64]]],
+    start: dict[str, list[NDArray[np.float64]]],
+    weight: NDArray[np.float64],
+    levels: NDArray[np.int8],
+    position: int,
+    personal: bool,
+) -> None:
+    """Re-estimate one column: per class, tied where the class cannot matter."""
+    classes = (*SAME, *OTHERS)
+    groups = [SAME] if personal else [("stayed",), ("moved",), ("household",), ("neighbour",)]
+    present = levels >= 0
+    for group in groups:
+        belief = start[group[0]][position]
+        mine = weight[:, [classes.index(c) for c in group]].sum(axis=1)
+        counts = np.bincount(levels[present], weights=mine[present], minlength=len(belief))
+        learnt = counts + BELIEF * belief
+        for c in group:
+            agreement[c][position] = np.maximum(learnt / learnt.sum(), _TINY)
+
+
+def _log2_of_column(
+    mixture: Mixture,
+    name: str,
+    position: int,
+    settings: dict[str, Any],
+    frequencies: dict[str, NDArray[np.float64]],
+    pairs: ComparedPairs,
+) -> NDArray[np.float64]:
+    """Return log2 of the probability of each pair's level of one column in one class."""
+    levels = pairs.levels[:, position]
+    found = np.append(np.log2(mixture.agreement[name][position]), 0.0)[levels]
+    column = mixture.names[position]
+    if column in mixture.by_value.get(name, []) and column in frequencies:
+        exact = level_count(settings["comparisons"][position]) - 1
+        same = np.flatnonzero(levels == exact)
+        found[same] = frequencies[column][pairs.left[same]]
+    return np.asarray(found)
+
+
+def _logsumexp2(logs: list[NDArray[np.float64]], weights: list[float]) -> NDArray[np.float64]:
+    stacked = np.stack([x + np.log2(max(w, _TINY)) for x, w in zip(logs, weights, strict=True)])
+    highest = stacked.max(axis=0)
+    return np.asarray(highest + np.log2(np.exp2(stacked - highest).sum(axis=0)))
