@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 from cdp_pipeline.sqlmodels.tables import PREVIOUS, ColumnName, Project, Table
 
 
+_TEXT = frozenset({"varchar", "varchar[]", "json", "blob"})
+
+
 @dataclass(frozen=True, slots=True)
 class Removal:
     """A place where a class of personal data is declared to end, and why."""
@@ -58,7 +61,8 @@ def with_personal_classes(
 ) -> dict[str, Table]:
     """Return the tables with the classes that flow into each column.
 
-    What a column declares itself stays; what it drops goes. Tables of the last release carry
+    What a column declares itself stays; what it drops goes. A pseudonym is an id, so it ends where
+    the column is no text: a count of orders or the day of the newest one identifies nobody. Tables of the last release carry
     what today's tables of the same name do, so the flow is repeated until nothing changes.
 
     Parameters
@@ -78,6 +82,8 @@ def with_personal_classes(
                     *(classes.get(_today(name, published), frozenset()) for name in column.lineage)
                 )
                 kept = flowing - {personal_class for personal_class, _ in column.drops}
+                if column.type not in _TEXT:
+                    kept -= {"pseudonym"} - column.personal
                 if classes.get((table.name, column.name), frozenset()) != kept:
                     classes[(table.name, column.name)] = kept
                     changed = True
