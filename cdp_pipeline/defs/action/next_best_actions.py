@@ -19,9 +19,11 @@ STEP = PythonStep(
     logic=_logic,
     code=(
         "cdp_pipeline.action.arbitration",
+        "cdp_pipeline.action.candidates",
         "cdp_pipeline.action.catalogue",
         "cdp_pipeline.action.choice",
         "cdp_pipeline.action.declared",
+        "cdp_pipeline.action.expressions",
     ),
     settings=catalogue_setting,
 )
