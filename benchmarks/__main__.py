@@ -36,7 +36,11 @@ def show(figures: list[Figure]) -> None:
     """Print the figures with their bars and references."""
     table = Table("figure", "value", "unit", "bar", "", "reference")
     for row in figures:
-        bar = "" if row["bar"] is None else f"{'>=' if row['direction'] == 'up' else '<='} {row['bar']:g}"
+        bar = (
+            ""
+            if row["bar"] is None
+            else f"{'>=' if row['direction'] == 'up' else '<='} {row['bar']:g}"
+        )
         verdict = {True: "ok", False: "short", None: ""}[row["ok"]]
         table.add_row(
             row["figure"], f"{row['value']:,.4g}", row["unit"], bar, verdict, row["reference"]

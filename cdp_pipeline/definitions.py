@@ -14,13 +14,12 @@ import dagster as dg
 
 import cdp_pipeline.defs as defs_package
 from cdp_pipeline.defs import automation
+from cdp_pipeline.defs.export.release import release_asset
 from cdp_pipeline.defs.resources import HomeResource
 from cdp_pipeline.defs.sources.deliveries import source_assets
 from cdp_pipeline.defs.tables import PythonStep, python_asset, sql_asset
-from cdp_pipeline.defs.export.release import release_asset
 from cdp_pipeline.project import load_home_project
 from cdp_pipeline.settings import Home, find_home
-
 
 # Code references and freshness policies are what Dagster's manual recommends, and still "beta".
 warnings.filterwarnings("ignore", category=dg.BetaWarning)

@@ -185,7 +185,9 @@ def read_settings(file: Path) -> Settings:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise HomeError(f"{file}{line} is not valid YAML.", "Check indentation and quotes.") from None
+        raise HomeError(
+            f"{file}{line} is not valid YAML.", "Check indentation and quotes."
+        ) from None
     if not isinstance(content, dict):
         raise HomeError(f"{file} must hold settings such as `currency: SEK`, one a line.")
     try:

@@ -66,7 +66,7 @@ def run(
         str,
         typer.Option(
             help="Only these assets, in Dagster's selection syntax: `group:insight`, "
-            "`key:\"insight/rfm_segments\"+`, or a plain `insight.rfm_segments`."
+            '`key:"insight/rfm_segments"+`, or a plain `insight.rfm_segments`.'
         ),
     ] = "",
     train: Annotated[bool, typer.Option("--train", help="Train the models anew.")] = False,

@@ -60,7 +60,8 @@ def _prompt(connection: duckdb.DuckDBPyConnection, form: str) -> None:
 
 def _print_rows(connection: duckdb.DuckDBPyConnection, query: str, form: str) -> None:
     try:
-        result = connection.sql(query)
+        # Typed as never None, but a statement without rows (`attach`) gives none.
+        result: duckdb.DuckDBPyRelation | None = connection.sql(query)
         if result is None:
             return
         names = result.columns
@@ -107,7 +108,9 @@ def show_lineage(home: Home, column: str, console: Console) -> None:
         published = {export.name: export.table for export in read_exports(home, project)}
         table = published.get(table, table)
     if table not in project.tables:
-        raise CdpError(f"There is no table {table}.", "`cdp check` counts them, `cdp dev` shows them.")
+        raise CdpError(
+            f"There is no table {table}.", "`cdp check` counts them, `cdp dev` shows them."
+        )
     try:
         lineage = project.lineage(table, name)
     except KeyError:

@@ -53,9 +53,7 @@ class _Steps(logging.Handler):
         self.progress.update(self.task, advance=1, description=said["table"])
 
 
-def run_pipeline(
-    home: Home, *, select: str, train: bool, force: bool, as_json: bool
-) -> int:
+def run_pipeline(home: Home, *, select: str, train: bool, force: bool, as_json: bool) -> int:
     """Run the pipeline in this process and say what came of it.
 
     Returns
@@ -110,7 +108,7 @@ def _prepare(home: Home, select: str, *, train: bool) -> tuple[Any, Sequence[Any
     if not keys:
         raise CdpError(
             f"--select {select} matches no table.",
-            "Write `insight.rfm_segments`, `group:insight` or `key:\"insight/rfm_segments\"+`.",
+            'Write `insight.rfm_segments`, `group:insight` or `key:"insight/rfm_segments"+`.',
         )
     if home.into is not None:
         return job, keys, dg.DagsterInstance.ephemeral()
@@ -253,7 +251,9 @@ def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
     if summary["release"] is not None:
         how = "published" if summary["is_new"] else "unchanged"
         grid.add_row("release", f"{summary['release']} ({how})")
-        grid.add_row("look at", f"{_near(home, summary['exports'])} (Parquet), `cdp sql`, `cdp dev`")
+        grid.add_row(
+            "look at", f"{_near(home, summary['exports'])} (Parquet), `cdp sql`, `cdp dev`"
+        )
     console.print(grid)
 
 

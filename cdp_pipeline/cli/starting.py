@@ -49,9 +49,7 @@ def make_home(folder: Path, console: Console) -> None:
     console.print(f"  4. cdp run --home {folder}")
 
 
-def write_demo(
-    home: Home, *, people: int | None, seed: int, force: bool, console: Console
-) -> None:
+def write_demo(home: Home, *, people: int | None, seed: int, force: bool, console: Console) -> None:
     """Write the demo company's exports into the landing folder."""
     landed = [file for file in home.landing.rglob("*") if file.is_file()]
     if landed and not force:

@@ -20,7 +20,7 @@ TRAIN_TAG = "cdp/train"
 FORCE_TAG = "cdp/force"
 
 
-class HomeResource(dg.ConfigurableResource[None]):
+class HomeResource(dg.ConfigurableResource["HomeResource"]):
     """The home that a run works in.
 
     Attributes

@@ -186,16 +186,12 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
     for rule in table.rules:
         rules[rule.severity].append(rule.text)
     specs = [
-        dg.AssetCheckSpec(
-            BLOCKING, asset=key, blocking=True, description="; ".join(rules["block"])
-        )
+        dg.AssetCheckSpec(BLOCKING, asset=key, blocking=True, description="; ".join(rules["block"]))
     ]
     if table.made_by == "source":
         rules["warn"] = ["every delivery is accepted; no row is rejected"]
     if rules["warn"]:
-        specs.append(
-            dg.AssetCheckSpec(WARNING, asset=key, description="; ".join(rules["warn"]))
-        )
+        specs.append(dg.AssetCheckSpec(WARNING, asset=key, description="; ".join(rules["warn"])))
     return specs
 
 
@@ -242,6 +238,9 @@ def _check_result(
         metadata={
             "rules": len(checks),
             "failing rules": len(failed),
-            **{check["rule"]: f"{check['failing_count']} of {check['total_count']}" for check in failed},
+            **{
+                check["rule"]: f"{check['failing_count']} of {check['total_count']}"
+                for check in failed
+            },
         },
     )

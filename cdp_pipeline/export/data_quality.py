@@ -91,7 +91,9 @@ def data_quality(con: Connection, home: Home) -> dict[str, str]:
     ]
     for table, failing, total in con.sql(_ORPHANS).fetchall():
         rows.append(_row(table, "rows without a customer", "info", True, failing, total))
-    for table, files, delivered, loaded, rejected, refused, again in con.sql(_ACCOUNTING).fetchall():
+    for table, files, delivered, loaded, rejected, refused, again in con.sql(
+        _ACCOUNTING
+    ).fetchall():
         adds_up = delivered == loaded + rejected + refused + again
         rows += [
             _row(

@@ -142,7 +142,9 @@ def _manifest(
     warehouse: Warehouse, exports: Sequence[Export], heads: Mapping[str, TableVersion]
 ) -> dict[str, Any]:
     previous = warehouse.previous
-    tables = {export.name: _table_entry(warehouse, export, heads[export.table]) for export in exports}
+    tables = {
+        export.name: _table_entry(warehouse, export, heads[export.table]) for export in exports
+    }
     checks = [check for version in heads.values() for check in version.checks]
     clock = heads["sources.run_clock"].figures
     content = _content({"tables": tables})

@@ -287,7 +287,9 @@ class Warehouse:
         """Write one table, ordered by its key, to a temporary file."""
         file = self._temporary(table.name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        relation = f"({select})" if select.lstrip().lower().startswith(("select", "with", "(")) else select
+        relation = (
+            f"({select})" if select.lstrip().lower().startswith(("select", "with", "(")) else select
+        )
         columns = ", ".join(
             f"cast({identifier(c.name)} as {c.type}) as {identifier(c.name)}" for c in table.columns
         )

@@ -68,7 +68,9 @@ def test_a_table_depends_on_exactly_what_it_reads(
     for name, table in project.tables.items():
         if table.layer == "sources":
             continue
-        parents = {".".join(key.path) for key in graph.get(dg.AssetKey(name.split("."))).parent_keys}
+        parents = {
+            ".".join(key.path) for key in graph.get(dg.AssetKey(name.split("."))).parent_keys
+        }
         assert parents == set(table.reads) - steps.get(name, set())
 
 
@@ -83,7 +85,9 @@ def test_every_table_made_in_python_has_one_step(project: Project) -> None:
     made = [name for step in python_steps() for name in step.makes]
     assert len(made) == len(set(made))
     wanted = {n for n, t in project.tables.items() if t.made_by == "python"}
-    assert wanted - {"sources.run_clock", "sources.deliveries", "sources.rejected_rows"} == set(made)
+    assert wanted - {"sources.run_clock", "sources.deliveries", "sources.rejected_rows"} == set(
+        made
+    )
 
 
 def imports_of(file: Path) -> set[str]:

@@ -75,13 +75,12 @@ def plant_in_file(file: Path, contract: SourceTable, columns: dict[str, str]) ->
             place = table.schema.get_field_index(name)
             kind = table.schema.field(place).type
             planted = pa.array([value] * 3, pa.string()).cast(kind)
-            table = table.set_column(
-                place, name, pa.chunked_array([planted, pc.cast(table[name][3:], kind).combine_chunks()])
-            )
+            rest = pc.cast(table[name][3:], kind).combine_chunks()
+            table = table.set_column(place, name, pa.chunked_array([planted, rest]))
         pq.write_table(table, file)
         return
     encoding = contract.encoding
-    text = file.read_text(encoding, newline="") if hasattr(file, "read_text") else ""
+    text = file.read_bytes().decode(encoding)
     rows = list(csv.reader(io.StringIO(text), delimiter=contract.delimiter))
     for name, value in columns.items():
         place = rows[0].index(name)
@@ -127,7 +126,9 @@ def leaks(home: DemoHome, canaries: Canaries, said: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def planted(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoHome, Canaries]:
+def planted(
+    small_company: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[DemoHome, Canaries]:
     home = make_home(tmp_path_factory.mktemp("canary") / "home", small_company / "landing")
     canaries = Canaries()
     plant(home.landing, load_contracts(home.root / "dbt_like_sql" / "sources"), canaries)

@@ -11,9 +11,7 @@ from cdp_pipeline.warehouse.engine import Connection
 
 def _logic(connection: Connection, _: Home) -> Made:
     tables = assign_ids(connection)
-    figures = identity_figures(
-        connection, identity_map=f"({tables['identity.identity_map']})"
-    )
+    figures = identity_figures(connection, identity_map=f"({tables['identity.identity_map']})")
     return Made(tables, figures)
 
 

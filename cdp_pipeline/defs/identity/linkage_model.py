@@ -33,7 +33,9 @@ def _logic(connection: Connection, home: Home) -> Made:
         "limits": model.notes or ["none"],
     }
     select = model_row(connection, "linkage", model.version, model.to_bytes(), card)
-    return Made({"identity.linkage_model": select}, {"model version": model.version, **model.figures})
+    return Made(
+        {"identity.linkage_model": select}, {"model version": model.version, **model.figures}
+    )
 
 
 STEP = PythonStep(
