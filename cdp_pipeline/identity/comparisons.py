@@ -12,6 +12,9 @@ from typing import Any
 
 from cdp_pipeline.identity.work import Evidence
 
+# Labels of the levels at which two values are thought to be one value with slips.
+SLIPS = ("nearly the same", "similar")
+
 
 @dataclass(frozen=True)
 class Level:

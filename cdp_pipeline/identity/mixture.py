@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cdp_pipeline.identity.comparisons import SLIPS
 from cdp_pipeline.identity.score import ComparedPairs, level_count, level_shares, nine_digits
 
 if TYPE_CHECKING:
@@ -80,26 +81,55 @@ def is_personal(columns: IdentityColumns, name: str) -> bool:
     return column.kind in _PERSONAL and column.shared_by != "household"
 
 
+def _classes_that_differ(columns: IdentityColumns, name: str) -> list[tuple[str, ...]]:
+    """Return the classes in which a column is learnt; in the others it agrees by chance."""
+    if is_personal(columns, name):
+        return [SAME]
+    learnt: list[tuple[str, ...]] = [("stayed",), ("moved",), ("household",)]
+    if columns.columns[name].kind in _PLACE:
+        learnt.append(("neighbour",))
+    return learnt
+
+
 def learn_mixture(
-    settings: dict[str, Any], columns: IdentityColumns, pairs: ComparedPairs, all_pairs: float
+    settings: dict[str, Any],
+    believed: dict[str, Any],
+    columns: IdentityColumns,
+    pairs: ComparedPairs,
+    all_pairs: float,
 ) -> Mixture:
     """Learn the classes from the levels of the candidate pairs.
 
     The pairs that no blocking rule brought are taken for strangers.
+
+    Parameters
+    ----------
+    settings
+        With u, and the m to start from.
+    believed
+        The same settings with the m believed before any data: what is never seen is as rare as
+        a few pairs of that belief among all, not impossible.
+    columns
+        What is declared of the columns.
+    pairs
+        Candidate pairs.
+    all_pairs
+        How many pairs there are in all.
     """
     names = [c["output_column_name"] for c in settings["comparisons"]]
     patterns, counts = _patterns(pairs.levels)
-    start = _beliefs(settings, columns, names)
+    first = _classes(settings, settings, columns, names)
+    start = _classes(believed, settings, columns, names)
     shares = {"stayed": 1.0, "moved": 0.2, "household": 0.5, "neighbour": 2.0}
     total = len(pairs) / 5 / all_pairs
     shares = {c: max(s * total / 3.7, _TINY) for c, s in shares.items()}
     shares["stranger"] = 1 - sum(shares.values())
-    agreement = {c: [levels.copy() for levels in start[c]] for c in start}
-    personal = [is_personal(columns, n) for n in names]
+    agreement = {c: [levels.copy() for levels in first[c]] for c in first}
+    learnt_in = {n: _classes_that_differ(columns, n) for n in names}
     for _ in range(ROUNDS):
         weight = _responsibilities(patterns, shares, agreement) * counts[:, None]
         for position, levels in enumerate(patterns.T):
-            _update(agreement, start, weight, levels, position, personal[position])
+            _update(agreement, start, weight, levels, position, learnt_in[names[position]])
         sums = weight.sum(axis=0) / all_pairs
         shares = {c: max(float(s), _TINY) for c, s in zip((*SAME, *OTHERS), sums, strict=True)}
         shares["stranger"] = 1 - sum(s for c, s in shares.items() if c != "stranger")
@@ -109,10 +139,7 @@ def learn_mixture(
         agreement={
             c: [[nine_digits(p) for p in levels] for levels in agreement[c]] for c in agreement
         },
-        by_value={
-            c: [n for n, p in zip(names, personal, strict=True) if p or c == "stranger"]
-            for c in OTHERS
-        },
+        by_value={c: [n for n in names if (c,) not in learnt_in[n]] for c in OTHERS},
     )
 
 
@@ -157,13 +184,13 @@ def _patterns(levels: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.in
     return distinct.view(np.int8).reshape(-1, levels.shape[1]), counts
 
 
-def _beliefs(
-    settings: dict[str, Any], columns: IdentityColumns, names: list[str]
+def _classes(
+    matches: dict[str, Any], chance: dict[str, Any], columns: IdentityColumns, names: list[str]
 ) -> dict[str, list[NDArray[np.float64]]]:
-    """Return what to believe of each class before the pairs are seen."""
+    """Return what to expect of each class, from the m of one and the u of other settings."""
     start: dict[str, list[NDArray[np.float64]]] = {c: [] for c in (*SAME, *OTHERS)}
-    for c, name in zip(settings["comparisons"], names, strict=True):
-        m, u = level_shares(c, "m_probability"), level_shares(c, "u_probability")
+    for c, d, name in zip(matches["comparisons"], chance["comparisons"], names, strict=True):
+        m, u = level_shares(c, "m_probability"), level_shares(d, "u_probability")
         kind = columns.columns[name].kind
         personal = is_personal(columns, name)
         place = kind in _PLACE
@@ -199,11 +226,10 @@ def _update(
     weight: NDArray[np.float64],
     levels: NDArray[np.int8],
     position: int,
-    personal: bool,
+    groups: list[tuple[str, ...]],
 ) -> None:
-    """Re-estimate one column: per class, tied where the class cannot matter."""
+    """Re-estimate one column in each group of classes."""
     classes = (*SAME, *OTHERS)
-    groups = [SAME] if personal else [("stayed",), ("moved",), ("household",), ("neighbour",)]
     present = levels >= 0
     for group in groups:
         belief = start[group[0]][position]
@@ -212,6 +238,14 @@ def _update(
         learnt = counts + BELIEF * belief
         for c in group:
             agreement[c][position] = np.maximum(learnt / learnt.sum(), _TINY)
+
+
+def slip_levels(c: dict[str, Any]) -> list[int]:
+    """Return the levels of a comparison at which the values differ by slips."""
+    levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
+    return [
+        value for value, level in enumerate(reversed(levels)) if level["label_for_charts"] in SLIPS
+    ]
 
 
 def _log2_of_column(
@@ -230,6 +264,12 @@ def _log2_of_column(
         exact = level_count(settings["comparisons"][position]) - 1
         same = np.flatnonzero(levels == exact)
         found[same] = frequencies[column][pairs.left[same]]
+        # A slip seldom makes another common name: two common ones are two names.
+        slips = np.flatnonzero(np.isin(levels, slip_levels(settings["comparisons"][position])))
+        rarer = np.minimum(
+            frequencies[column][pairs.left[slips]], frequencies[column][pairs.right[slips]]
+        )
+        found[slips] += np.maximum(rarer - frequencies[column].min(), 0)
     return np.asarray(found)
 
 

@@ -6,6 +6,7 @@ expectation maximisation, the prior. Does not belong here: linking.
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from itertools import combinations
@@ -83,10 +84,11 @@ def _learn(
     con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, columns: IdentityColumns
 ) -> None:
     model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
+    believed = copy.deepcopy(model.settings)
     _learn_chance(con, model.settings, model.seed)
     _learn_matches(con, model, work)
     _round(model.settings)
-    _learn_classes(con, model, work, columns)
+    _learn_classes(con, model, believed, work, columns)
 
 
 def _learn_chance(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], seed: int) -> None:
@@ -219,12 +221,16 @@ def _round(settings: dict[str, Any]) -> None:
 
 
 def _learn_classes(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, columns: IdentityColumns
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    believed: dict[str, Any],
+    work: Work,
+    columns: IdentityColumns,
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
     pairs = compare_pairs(con, model.settings, _CANDIDATES)
     all_pairs = work.node_count * (work.node_count - 1) / 2
-    mixture = learn_mixture(model.settings, columns, pairs, all_pairs)
+    mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)
     model.settings["probability_two_random_records_match"] = model.prior
