@@ -1,4 +1,4 @@
-"""Homes to run in tests: the demo company in a folder of its own, and ``cdp`` as a person runs it."""
+"""Homes to run in tests: the demo company in a folder of its own, and ``cdp`` as people run it."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, b
     """
     home = warehouse.home
     heads = warehouse.store.heads()
-    _refuse_incoherent(warehouse, exports, heads)
+    _refuse_incoherent(exports, heads)
     _refuse_failed_checks(heads)
     manifest = _manifest(warehouse, exports, heads)
     name = str(manifest["release"])
@@ -99,9 +99,7 @@ def _relink(exports: Path, name: str) -> None:
     temporary.replace(link)
 
 
-def _refuse_incoherent(
-    warehouse: Warehouse, exports: Sequence[Export], heads: Mapping[str, TableVersion]
-) -> None:
+def _refuse_incoherent(exports: Sequence[Export], heads: Mapping[str, TableVersion]) -> None:
     """Walk up from the published tables: each must be made from what is current."""
     todo, seen = [export.table for export in exports], set[str]()
     while todo:

@@ -39,9 +39,7 @@ def assert_whole(release: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def next_day(
-    small_company: Path, published_home: DemoHome, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def next_day(published_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a release and new files since: what each killed run starts from."""
     folder = tmp_path_factory.mktemp("next") / "home"
     shutil.copytree(published_home.root, folder, symlinks=True)

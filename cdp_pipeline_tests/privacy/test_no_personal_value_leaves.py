@@ -178,22 +178,12 @@ def test_no_canary_leaves_when_a_step_fails_on_it(
     assert what
     copy = DemoHome(tmp_path / "home")
     shutil.copytree(home.root, copy.root, symlinks=True)
-    staging = copy.root / "dbt_like_sql" / "staging" / "stores" / "broken.sql"
+    staging = copy.root / "dbt_like_sql" / "staging" / "tickets" / "broken.sql"
     staging.write_text(
-        "-- One row per store.\nselect\n    'x' as source,\n"
-        f"    cast({broken} as varchar) as store_id\nfrom sources.crm_contacts as r\n",
+        "-- One row per ticket.\nselect\n    'x' as source,\n    'x' as ticket_id,\n"
+        f"    cast({broken} as varchar) as body,\nfrom sources.crm_contacts as r\n",
         encoding="utf-8",
     )
-    contract = (copy.root / "dbt_like_sql" / "sources" / "crm.yml").read_text("utf-8")
-    for wanted in ("email", "family_name", "given_name"):
-        if f"      {wanted}:" not in contract:
-            staging.write_text(
-                staging.read_text("utf-8").replace(
-                    f"r.{wanted}",
-                    {"family_name": "r.last_name", "given_name": "r.first_name"}.get(wanted, ""),
-                ),
-                encoding="utf-8",
-            )
     failed = copy.cdp("run", expect=1)
-    assert "staging.stores" in failed
+    assert "staging.tickets" in failed
     assert leaks(copy, canaries, failed) == []

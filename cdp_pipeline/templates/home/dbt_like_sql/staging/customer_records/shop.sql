@@ -8,5 +8,5 @@ select
     c.email,
     c.phone,
     20 as trust,
-    c.created_at
+    c.created_at,
 from sources.shop_customers as c

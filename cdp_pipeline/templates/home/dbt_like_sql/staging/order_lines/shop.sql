@@ -6,5 +6,5 @@ select
     s.product_id,
     s.quantity,
     s.amount as line_amount,
-    s.quantity < 0 as is_return
+    s.quantity < 0 as is_return,
 from sources.shop_sales as s

@@ -8,6 +8,6 @@ select
     min(s.sold_at) as ordered_at,
     max(s.currency) as currency,
     sum(s.amount) as total_amount,
-    'completed' as status
+    'completed' as status,
 from sources.shop_sales as s
 group by s.order_id
