@@ -156,7 +156,8 @@ class BetaGeometricNBD:
     def probability_alive(self, x: Floats, t_x: Floats, T: Floats) -> Floats:  # noqa: N803
         """Probability of not having stopped by T. Not a churn score: see the next method."""
         x, t_x, T = _checked(x, t_x, T)  # noqa: N806
-        return np.asarray(1.0 / (1.0 + np.exp(self._log_dead_odds(x, t_x, T))))
+        # beyond 700 the exponential overflows, and nobody is alive long before
+        return np.asarray(1.0 / (1.0 + np.exp(np.minimum(self._log_dead_odds(x, t_x, T), 700.0))))
 
     def probability_of_no_purchase(
         self,

@@ -27,24 +27,28 @@ class BetaCalibrator:
     fall: float = 1.0
 
     @classmethod
-    def fit(cls, score: Floats, churned: Floats, *, prior: float = 1.0) -> Self:
+    def fit(cls, score: Floats, churned: Floats, *, like: Self | None = None) -> Self:
         """Fit to scores of customers who had no part in making them.
 
         Parameters
         ----------
-        prior
-            Pull of both slopes towards "the score is right already", in units of one logit;
-            it decides where the data say little.
+        like
+            A calibrator of more of the same customers: terms it left out are left out here too,
+            so that the two differ by what the customers say and not by their shape.
         """
         logs = np.stack([np.ones_like(score), *_logs(score)], axis=1)
-        for kept in ([0, 1, 2], [0, 1], [0, 2], [0]):
-            weights = _logistic(logs[:, kept], churned, prior)
+        shapes = [[0, 1, 2], [0, 1], [0, 2], [0]]
+        if like is not None:
+            full = [0, *([1] if like.rise else []), *([2] if like.fall else [])]
+            shapes = [full, [0]]
+        for kept in shapes:
+            weights = _logistic(logs[:, kept], churned)
             # a falling curve would turn the ranking round: drop that term
             if (weights[1:] >= 0).all():
                 break
-        full = np.zeros(3)
-        full[kept] = weights
-        return cls(*(significant(float(value), 9) for value in full))
+        terms = np.zeros(3)
+        terms[kept] = weights
+        return cls(*(significant(float(value), 9) for value in terms))
 
     def apply(self, score: Floats) -> Floats:
         """Return the probability for each score."""
@@ -69,12 +73,12 @@ def _logs(score: Floats) -> tuple[Floats, Floats]:
     return np.log(score), -np.log1p(-score)
 
 
-def _logistic(columns: Floats, churned: Floats, prior: float) -> Floats:
+def _logistic(columns: Floats, churned: Floats) -> Floats:
     """Return logistic regression weights by Newton's method; slopes are pulled towards 1."""
-    target = np.ones(columns.shape[1])
-    # The intercept is pulled by a hundredth: only so much that one kind of outcome stays finite.
-    pull = np.full(columns.shape[1], prior)
-    target[0], pull[0] = 0.0, prior * 0.01
+    # "The score is right already" decides where the data say little; the intercept is pulled
+    # only so much that it stays finite with one kind of outcome.
+    target, pull = np.ones(columns.shape[1]), np.ones(columns.shape[1])
+    target[0], pull[0] = 0.0, 0.01
     weights = target.copy()
     for _ in range(50):
         chance = 1.0 / (1.0 + np.exp(-(columns @ weights)))

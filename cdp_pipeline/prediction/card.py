@@ -49,6 +49,8 @@ def model_card(
 ) -> dict[str, Any]:
     """Return the card of a churn model, ready for JSON."""
     horizon = cutoffs[-1].horizon_days if cutoffs else None
+    # what was judged and then not exported has no figures to show for the scores
+    judged = verdict if verdict is not None and exported in verdict.measures else None
     return {
         "model": "churn",
         "predicts": f"no purchase within {horizon} days after the day scored",
@@ -60,11 +62,11 @@ def model_card(
         "trained_as_of_on": cutoffs[-1].as_of_on.isoformat() if cutoffs else None,
         "data": [_cutoff(cutoff, samples) for cutoff in cutoffs],
         "judged_rows": 0 if verdict is None else verdict.judged_rows,
-        "candidates": _candidates(verdict),
+        "candidates": _candidates(verdict, exported),
         "learned_over_baseline": _gains(verdict),
-        "slices": {} if verdict is None else dict(verdict.slices),
-        "reliability": [] if verdict is None else verdict.reliability,
-        "drivers": [] if verdict is None else verdict.drivers,
+        "slices": {} if judged is None else dict(judged.slices),
+        "reliability": [] if judged is None else judged.reliability,
+        "drivers": [] if judged is None else judged.drivers,
         "interval": {
             "level": 0.95,
             "drift_log_odds": drift,
@@ -95,7 +97,7 @@ def _cutoff(cutoff: Cutoff, samples: Samples | None) -> dict[str, Any]:
     }
 
 
-def _candidates(verdict: Verdict | None) -> list[dict[str, Any]]:
+def _candidates(verdict: Verdict | None, exported: str) -> list[dict[str, Any]]:
     if verdict is None:
         return []
     return [
@@ -103,7 +105,7 @@ def _candidates(verdict: Verdict | None) -> list[dict[str, Any]]:
             "candidate": name,
             "title": TITLES[name],
             "kind": "learned" if name in LEARNED else "baseline",
-            "is_exported": name == verdict.exported,
+            "is_exported": name == exported,
             **_figures(figures),
         }
         for name, figures in verdict.measures.items()
@@ -116,7 +118,7 @@ def _gains(verdict: Verdict | None) -> dict[str, Any]:
     return {name: _figures(gain) for name, gain in verdict.gains.items()}
 
 
-def _figures(figures: Mapping[str, Interval]) -> dict[str, dict[str, float]]:
+def _figures(figures: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
     return {name: interval.to_dict() for name, interval in figures.items()}
 
 
@@ -130,10 +132,8 @@ def _warnings(
     found = []
     if verdict is None:
         found.append("not judged on a later period: how well these scores hold is not known")
-    elif verdict.measures[exported]["ece"].low > 0.05:
+    elif exported in verdict.measures and verdict.measures[exported]["ece"].low > 0.05:
         found.append("promises and outcomes lie more than 5 points apart: use the ranking only")
-    if verdict is not None and verdict.measures[exported]["auc"].low <= 0.5:
-        found.append("the ranking may be no better than chance")
     if population is not None and population.rhythm_note:
         found.append(population.rhythm_note)
     if fidelity is not None and fidelity < 0.5:

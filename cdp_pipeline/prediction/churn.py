@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,14 @@ from cdp_pipeline.prediction.trial import (
     CHAMPION,
     CUSTOMERS_TO_CALIBRATE,
     CUSTOMERS_TO_LEARN,
+    UNKNOWN_DRIFT,
+    Z_95,
     Fitted,
     Verdict,
     drift_of,
     rarer_outcome,
     run_trial,
+    shift,
     spread,
 )
 
@@ -60,8 +64,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PUBLISHED_DIGITS = 6
-# Fewer customers with an outcome than this, and not even their share is worth telling.
-CUSTOMERS_FOR_A_SHARE = 10
+CHANCE = 0.5
+# Fewer customers of the rarer outcome than this, and not even the share of all is worth telling:
+# where nobody ever came back, one who does would be news, not one in a thousand.
+CUSTOMERS_FOR_A_SHARE = 5
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,13 @@ def _train(cutoffs: list[Cutoff], samples: Samples, today: Samples, seed: int) -
         )
     else:
         exported, baseline, because = verdict.exported, verdict.baseline, verdict.because
+        if verdict.measures[exported]["auc"].low <= CHANCE:
+            because = (
+                f"no score ranked later customers surely better than chance (AUC of {exported} "
+                f"from {verdict.measures[exported]['auc'].low:.4f}), exported the share of all "
+                "customers that churned instead"
+            )
+            return _without_scores(because, cutoffs, samples, today, seed, verdict=verdict)
     learn = exported == CHAMPION and rarer_outcome(samples) >= CUSTOMERS_TO_LEARN
     fitted = Fitted.to(samples, populations, learn=learn, seed=seed)
     if baseline not in fitted.calibrators or population.rhythm is None:
@@ -265,30 +278,42 @@ def _finish(
 def _train_without_scores(
     cutoffs: list[Cutoff], samples: Samples, today: Samples, seed: int
 ) -> ChurnModel:
-    """Return a model that knows the share of churners at best."""
-    rate = _base_rate(samples)
-    population = Population.of(today) if len(today) else None
-    if rate is None or population is None:
-        exported, rate = "nothing", None
+    """Return a model for a past too thin to calibrate a score."""
+    if _base_rate(samples) is None or len(today) == 0:
         because = (
-            "not enough data for churn: no past day has "
-            f"{CUSTOMERS_FOR_A_SHARE} customers whose outcome is known, exported no score instead"
+            f"not enough data for churn: {CUSTOMERS_FOR_A_SHARE} customers are needed of those who "
+            "came back and of those who did not, exported no score instead"
         )
     else:
-        exported = "base_rate"
         because = (
             f"not enough data for a churn score: {rarer_outcome(samples)} customers of the rarer "
             f"outcome, {CUSTOMERS_TO_CALIBRATE} needed; exported the share of all customers that "
             "churned instead, with the interval its few customers allow"
         )
+    return _without_scores(because, cutoffs, samples, today, seed)
+
+
+def _without_scores(
+    because: str,
+    cutoffs: list[Cutoff],
+    samples: Samples,
+    today: Samples,
+    seed: int,
+    *,
+    verdict: Verdict | None = None,
+) -> ChurnModel:
+    """Return a model that knows the share of churners at best."""
+    rate = _base_rate(samples) if len(today) else None
+    population = Population.of(today) if len(today) else None
+    exported = "nothing" if rate is None else "base_rate"
     card = model_card(
         exported=exported,
         because=because,
-        baseline=None,
+        baseline=None if verdict is None else verdict.baseline,
         cutoffs=cutoffs,
         samples=samples,
         population=population,
-        verdict=None,
+        verdict=verdict,
         drift=None,
         fidelity=None,
         seed=seed,
@@ -298,19 +323,32 @@ def _train_without_scores(
 
 
 def _base_rate(samples: Samples) -> tuple[float, float, float] | None:
-    """Return the churned share of the newest past cut-off and its 95 % Jeffreys interval."""
+    """Return the churned share of the newest past cut-off and its 95 % interval.
+
+    None when one of the two outcomes has hardly been seen.
+    """
     from scipy.special import betaincinv
 
-    if len(samples) == 0:
+    if len(samples) == 0 or rarer_outcome(samples) < CUSTOMERS_FOR_A_SHARE:
         return None
-    newest = samples.churned[samples.cutoff_on == samples.cutoff_on.max()]
-    if len(newest) < CUSTOMERS_FOR_A_SHARE:
-        return None
+    days = np.unique(samples.cutoff_on)
+    newest = samples.churned[samples.cutoff_on == days[-1]]
     churned = float(newest.sum())
     bought = len(newest) - churned
     share = (churned + 0.5) / (len(newest) + 1.0)
     low, high = betaincinv(churned + 0.5, bought + 0.5, [0.025, 0.975])
-    return (significant(share, 9), significant(float(low), 9), significant(float(high), 9))
+    # how far earlier periods lay from it widens what so many customers would allow
+    level = np.full(len(newest), share)
+    shifts = [shift(level, samples.churned[samples.cutoff_on == day]) for day in days[:-1]]
+    drift = float(np.sqrt(np.mean(np.square(shifts)))) if shifts else UNKNOWN_DRIFT
+    middle, below, above = (math.log(p / (1.0 - p)) for p in (share, float(low), float(high)))
+    low = middle - math.hypot(middle - below, Z_95 * drift)
+    high = middle + math.hypot(above - middle, Z_95 * drift)
+    return (
+        significant(share, 9),
+        significant(1.0 / (1.0 + math.exp(-low)), 9),
+        significant(1.0 / (1.0 + math.exp(-high)), 9),
+    )
 
 
 def score_churn(con: duckdb.DuckDBPyConnection, model: ChurnModel) -> dict[str, str]:

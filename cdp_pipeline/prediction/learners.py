@@ -206,9 +206,10 @@ class Calibrators:
     def fit(cls, score: Floats, churned: Floats, fold: NDArray[np.int64]) -> Self:
         """Fit to scores whose makers did not see the customer scored."""
         everyone = np.ones(len(score), dtype=np.bool_)
+        whole = BetaCalibrator.fit(score, churned)
         return cls(
             [
-                BetaCalibrator.fit(score[rows], churned[rows])
+                BetaCalibrator.fit(score[rows], churned[rows], like=whole)
                 for left_out in range(FOLDS)
                 # a handful of customers may all fall into one fold
                 for rows in [fold != left_out if (fold != left_out).any() else everyone]

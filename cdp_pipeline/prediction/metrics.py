@@ -26,9 +26,13 @@ class Interval:
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, float]:
-        """Return the three numbers with six digits, ready for JSON."""
-        return {name: round(getattr(self, name), 6) for name in ("value", "low", "high")}
+    def to_dict(self) -> dict[str, float | None]:
+        """Return the three numbers with six digits, ready for JSON; None where not known."""
+        numbers = {"value": self.value, "low": self.low, "high": self.high}
+        return {
+            name: round(number, 6) if np.isfinite(number) else None
+            for name, number in numbers.items()
+        }
 
 
 class Judge:
@@ -50,10 +54,10 @@ class Judge:
         draws = np.random.default_rng(seed)
         blocks = int(block.max()) + 1 if len(block) else 0
         # Poisson weights are the bootstrap of a large sample, without sorting out copies.
-        self.weights = [
-            draws.poisson(1.0, blocks).astype(np.float64)[block] for _ in range(RESAMPLES)
-        ]
         self.ones = np.ones(len(churned))
+        drawn = [draws.poisson(1.0, blocks).astype(np.float64)[block] for _ in range(RESAMPLES)]
+        # of a handful of customers all may be left out at once
+        self.weights = [weights if weights.any() else self.ones for weights in drawn]
 
     def measures(self, score: Floats) -> dict[str, Interval]:
         """Return AUC, Brier score, log loss and expected calibration error of one score."""

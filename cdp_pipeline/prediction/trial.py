@@ -304,7 +304,7 @@ def _drivers(
         shuffled[:, places] = matrix[order][:, places]
         loss = judge.auc_gain(whole, fitted.predict_learned(CHAMPION, shuffled).mean(axis=1))
         found.append({"driver": code, "columns": list(columns), "auc_lost": loss.to_dict()})
-    return sorted(found, key=lambda item: (-item["auc_lost"]["value"], item["driver"]))
+    return sorted(found, key=lambda item: (-(item["auc_lost"]["value"] or 0.0), item["driver"]))
 
 
 def spread(by_fold: Floats, drift: float) -> tuple[Floats, Floats, Floats]:

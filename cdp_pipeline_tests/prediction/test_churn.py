@@ -154,7 +154,7 @@ def test_learned_models_too_are_the_same_bytes_on_shuffled_rows_and_threads() ->
 
     models = []
     for threads in (1, 2):
-        shop = simulated_shop(AS_OF, 900, seed=13, threads=threads)
+        shop = simulated_shop(AS_OF, 300, seed=13, threads=threads)
         if threads == 2:
             table = "profiles.orders"
             shop.run(f"create or replace table {table} as from {table} order by md5(order_id)")
