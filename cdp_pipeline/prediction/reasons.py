@@ -143,15 +143,15 @@ def reason_text_sql(code: str, raises: str, medians: Mapping[str, float]) -> str
             end""",
         "frequency": f"""
             format(
-                '{{}} purchase days in the last 365 days'
-                || ' ({half} {usual["year_purchase_day_count"]}), {{}} ever',
+                'purchase days in the last 365 days: {{}}'
+                || ' ({half} {usual["year_purchase_day_count"]}), ever: {{}}',
                 features.year_purchase_day_count, features.repeat_count + 1
             )""",
         "trend": """
             format(
-                '{} purchase days in the last {} days, {} in the {} days before',
-                features.recent_purchase_day_count, features.horizon_days,
-                features.earlier_purchase_day_count, features.horizon_days
+                'purchase days in the last {} days: {}, in the {} days before: {}',
+                features.horizon_days, features.recent_purchase_day_count,
+                features.horizon_days, features.earlier_purchase_day_count
             )""",
         "spend": f"""
             format(
@@ -177,13 +177,13 @@ def reason_text_sql(code: str, raises: str, medians: Mapping[str, float]) -> str
             end""",
         "breadth": f"""
             format(
-                'bought from {{}} categories ({half} {usual["category_count"]})'
-                || ' through {{}} channels ({half} {usual["channel_count"]})',
+                'categories bought from: {{}} ({half} {usual["category_count"]})'
+                || ', channels: {{}} ({half} {usual["channel_count"]})',
                 features.category_count, features.channel_count
             )""",
         "returns": """
             format(
-                'returned {} lines in the last 365 days, {:.0f} % of all spending ever',
+                'lines returned in the last 365 days: {}, of all spending ever {:.0f} %',
                 features.year_return_line_count, 100 * coalesce(features.return_ratio, 0)
             )""",
         "discounts": """
@@ -199,7 +199,7 @@ def reason_text_sql(code: str, raises: str, medians: Mapping[str, float]) -> str
             )""",
         "service": """
             format(
-                '{} tickets in the last 365 days, {} of them open',
+                'tickets in the last 365 days: {}, of them open: {}',
                 features.ticket_count, features.open_ticket_count
             )""",
     }
