@@ -31,7 +31,10 @@ def start_dagster(home: Home, port: int) -> None:
     """Replace this process by Dagster's web server and daemon."""
     os.environ["CDP_HOME"] = str(home.root)
     prepare_dagster(home)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "cdp_pipeline.definitions"]
+    workspace = home.root / "workspace.yaml"
+    if not workspace.exists():
+        workspace = _TEMPLATE / "workspace.yaml"
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace)]
     os.execv(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)])
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from cdp_pipeline_tests.homes import DemoHome, make_home
+from cdp_pipeline_tests.homes import ROOT, DemoHome, make_home
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -100,7 +100,7 @@ def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "DAGSTER_HOME": str(root / "data" / "dagster"),
     }
     schedule = [sys.executable, "-m", "dagster", "schedule"]
-    module = ["-m", "cdp_pipeline.definitions"]
+    module = ["-w", str(ROOT / "workspace.yaml")]
     try:
         wait_until(lambda: answers(address), 120, "the web server's first answer")
         subprocess.run([*schedule, "start", "daily_pipeline", *module], env=environment, check=True)

@@ -110,6 +110,6 @@ def test_logic_does_not_import_dagster() -> None:
     assert guilty == []
 
 
-def test_the_two_dagster_settings_files_are_the_same() -> None:
-    template = PACKAGE / "templates" / "home" / "dagster.yaml"
-    assert (ROOT / "dagster.yaml").read_bytes() == template.read_bytes()
+@pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])
+def test_a_new_home_gets_the_same_dagster_settings(name: str) -> None:
+    assert (ROOT / name).read_bytes() == (PACKAGE / "templates" / "home" / name).read_bytes()

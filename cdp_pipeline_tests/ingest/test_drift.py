@@ -1,0 +1,118 @@
+"""Each kind of schema drift: what is loaded, what is refused, and what the user reads."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cdp_pipeline.ingest import Delivery
+from cdp_pipeline_tests.ingest.conftest import HEADER, Shop, ShopMaker
+
+ROW = "o1,Ada,1,2.50,2024-01-01,,no"
+
+
+def _messages(delivery: Delivery) -> list[tuple[str, bool, str]]:
+    return [(d.kind, d.is_breaking, d.message) for d in delivery.drift]
+
+
+def test_a_file_that_keeps_its_contract_has_no_drift(shop: Shop) -> None:
+    shop.land_rows("orders.csv", ROW)
+    assert shop.load_one().drift == ()
+
+
+def test_a_new_column_is_left_out_and_reported(shop: Shop) -> None:
+    shop.land_rows("orders.csv", f"{ROW},red", header=f"{HEADER},colour")
+    delivery = shop.load_one()
+    assert _messages(delivery) == [
+        ("new_column", False, "column 'colour' is new; the file was loaded without it")
+    ]
+    assert delivery.drift[0].hint.startswith("Add it to columns at shop.yml:")
+    assert delivery.rows_loaded == 1
+
+
+def test_a_missing_optional_column_is_null(shop: Shop) -> None:
+    shop.land_rows("orders.csv", "o1,1,2.50,2024-01-01,,no", header=HEADER.replace("customer,", ""))
+    assert _messages(shop.load_one()) == [
+        ("missing_optional", False, "column 'customer' is missing")
+    ]
+    assert shop.rows("order_id, customer") == [("o1", None)]
+
+
+def test_a_missing_required_column_refuses_the_file(shop: Shop) -> None:
+    shop.land_rows("orders.csv", "o1,Ada,1,2024-01-01,,no", header=HEADER.replace("amount,", ""))
+    delivery = shop.load_one()
+    assert (delivery.status, delivery.reason) == ("refused", "column 'amount' is missing")
+    assert delivery.hint.startswith("Ask the owner, sales, or change the column at shop.yml:")
+
+
+def test_a_renamed_required_column_is_suggested_by_its_name(shop: Shop) -> None:
+    shop.land_rows("orders.csv", ROW, header=HEADER.replace("amount", "amounts"))
+    delivery = shop.load_one()
+    assert delivery.reason == (
+        "column 'amount' is missing; the file's new column 'amounts' looks like it"
+    )
+    assert "set name_in_file: 'amounts' at shop.yml" in delivery.hint
+
+
+def test_a_renamed_column_is_suggested_by_its_content(shop: Shop) -> None:
+    days = [f"2024-01-{n + 1:02d}" for n in range(20)]
+    rows = [f"o{n},Ada,1,{n}.99,{day},,no" for n, day in enumerate(days)]
+    shop.land_rows("orders_1.csv", *rows)
+    shop.load()
+    shop.land_rows("orders_2.csv", *rows, header=HEADER.replace("amount", "belopp"))
+    delivery = shop.load_one()
+    assert delivery.reason == (
+        "column 'amount' is missing; the file's new column 'belopp' looks like it"
+    )
+
+
+def test_reordered_columns_are_matched_by_name(shop: Shop) -> None:
+    names = HEADER.split(",")
+    values = ROW.split(",")
+    shop.land_rows("orders.csv", ",".join(values[::-1]), header=",".join(names[::-1]))
+    delivery = shop.load_one()
+    assert [d.kind for d in delivery.drift] == ["reordered"]
+    assert shop.rows("order_id, customer, pieces") == [("o1", "Ada", 1)]
+
+
+def test_another_spelling_of_a_header_is_the_same_column(shop: Shop) -> None:
+    shop.land_rows("orders.csv", ROW, header=HEADER.replace("customer", " Customer "))
+    delivery = shop.load_one()
+    assert [d.kind for d in delivery.drift] == ["respelled"]
+    assert shop.rows("customer") == [("Ada",)]
+
+
+def test_a_duplicate_header_refuses_the_file_only_if_the_contract_means_it(shop: Shop) -> None:
+    shop.land_rows("orders_1.csv", f"{ROW},3.00", header=f"{HEADER},amount")
+    assert "2 columns called 'amount'" in shop.load_one().reason
+    shop.land_rows("orders_2.csv", f"{ROW},a,b", header=f"{HEADER},note,note")
+    assert shop.load_one().status == "loaded"
+
+
+def test_a_first_line_that_is_no_header_is_not_shown(shop: Shop) -> None:
+    shop.land("orders.csv", f"{ROW}\n{ROW}\n")
+    delivery = shop.load_one()
+    assert delivery.reason == (
+        "its first line names 0 of the contract's 7 columns (is the header missing?)"
+    )
+    assert "Ada" not in repr(delivery)
+
+
+def test_a_changed_parquet_type_refuses_the_file(make_shop: ShopMaker) -> None:
+    shop = make_shop("format: parquet")
+    columns = {name: ["x"] for name in HEADER.split(",")} | {"amount": [["1.00"]]}
+    pq.write_table(pa.table(columns), shop.landing / "orders.parquet")
+    delivery = shop.load_one()
+    assert _messages(delivery) == [
+        (
+            "type_change",
+            True,
+            "column 'amount' is varchar[] in the file, but the contract says type: decimal",
+        )
+    ]
+    assert delivery.reason == delivery.drift[0].message
+
+
+def test_a_changed_csv_type_refuses_the_file_by_its_bad_rows(shop: Shop) -> None:
+    shop.land_rows("orders.csv", *(f"o{n},Ada,one,2.50,,," for n in range(9)))
+    assert "pieces: not a whole number (9 records)" in shop.load_one().reason

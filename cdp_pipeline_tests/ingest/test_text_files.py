@@ -1,0 +1,156 @@
+"""Encodings, packings, quotes and line ends; and counting records without the engine."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdp_pipeline.ingest.text_files import Scanner, TextFile
+from cdp_pipeline_tests.ingest.conftest import HEADER, Shop, ShopMaker
+
+TEXT = f"{HEADER}\no1,Åsa Öberg,1,2.50,2024-01-01,,no\no2,Zoë,1,2.50,2024-01-01,,no\n"
+NAMES = [("Zoë",), ("Åsa Öberg",)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("utf-8", "utf-8"),
+        ("utf-8", "utf-8-sig"),
+        ("utf-16", "utf-16"),
+        ("latin-1", "latin-1"),
+        ("cp1252", "cp1252"),
+    ],
+)
+def test_every_encoding_gives_the_same_text(
+    make_shop: ShopMaker, encoding: str, written: str
+) -> None:
+    shop = make_shop(f"encoding: {encoding}")
+    shop.land("orders.csv", TEXT.encode(written))
+    assert shop.rows("customer") == NAMES
+
+
+@pytest.mark.parametrize("packing", ["gzip", "zstd"])
+def test_packed_files_are_unpacked(shop: Shop, packing: str) -> None:
+    packed = (
+        gzip.compress(TEXT.encode())
+        if packing == "gzip"
+        else pa.compress(TEXT.encode(), codec="zstd", asbytes=True)
+    )
+    shop.land("orders.csv.packed", packed)
+    assert shop.rows("customer") == NAMES
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "reason", "hint"),
+    [
+        (TEXT.encode("latin-1"), "", "100%", "max_rejected_share"),
+        (TEXT.encode("utf-16"), "", "it starts like UTF-16", "Change `encoding:` at shop.yml"),
+        (TEXT.encode(), "encoding: cp1252", "valid utf-8", "Change `encoding:` at shop.yml:6"),
+        (TEXT.replace(",", ";").encode(), "", "separated by ';'", "Change `delimiter:`"),
+        (b"", "", "the file is empty", "whole file"),
+        (b"PK\x03\x04....", "", "Excel workbook", "Export it as CSV"),
+        (b"PAR1....", "", "it is a Parquet file", "Change `format:` at shop.yml"),
+        (b"\x1f\x8bnot gzip", "", "does not unpack as gzip", "again, whole"),
+        (TEXT.encode(), "format: parquet", "not a whole Parquet file", "Change `format:`"),
+        (TEXT.encode() + b'o3,"Cy,1,2,2024-01-01,,\n', "", "from record 3 on", "quote"),
+        (TEXT.encode() + b'o3,"C"y,1,2,2024-01-01,,\n', "", "from record 3 on", "quote"),
+        (TEXT.encode() + b"o3,Cy,1,2.", "", "middle of record 3: cut off", "again, whole"),
+    ],
+)
+def test_a_mismatch_says_what_was_found_and_what_to_change(
+    make_shop: ShopMaker, content: bytes, fields: str, reason: str, hint: str
+) -> None:
+    shop = make_shop(fields)
+    shop.land("orders.csv", content)
+    delivery = shop.load_one()
+    assert delivery.status == "refused"
+    assert reason in delivery.reason
+    assert hint in delivery.hint
+    assert shop.rows() == []
+
+
+def test_a_file_that_unpacks_to_far_too_much_is_refused(
+    make_shop: ShopMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cdp_pipeline.ingest.text_files.ALWAYS_ALLOWED_BYTES", 1 << 20)
+    shop = make_shop()
+    shop.land("orders.csv.gz", gzip.compress(TEXT.encode() + b"\n" * (8 << 20)))
+    delivery = shop.load_one()
+    assert "unpacks to more than" in delivery.reason
+    assert not list((shop.folder / "spill").rglob("*.csv"))
+
+
+def test_mixed_line_ends_and_blank_lines_are_no_records(shop: Shop) -> None:
+    first, second, third, _ = TEXT.split("\n")
+    shop.land("orders.csv", f"{first}\r\n\r\n{second}\r{third}\n\n\n")
+    delivery = shop.load_one()
+    assert (delivery.rows_delivered, delivery.rows_loaded) == (2, 2)
+    assert shop.rows("_record_number, customer") == [(1, "Åsa Öberg"), (2, "Zoë")]
+
+
+def test_quotes_inside_plain_values_are_kept(shop: Shop) -> None:
+    shop.land_rows("orders.csv", 'o1,5" pipe,1,2.50,2024-01-01,,no', 'o2,"a ""b"" c",1,1,,,')
+    assert shop.rows("customer") == [('5" pipe',), ('a "b" c',)]
+
+
+def test_without_quotes_a_quote_is_a_letter(make_shop: ShopMaker) -> None:
+    shop = make_shop('quote: ""\ndelimiter: ";"')
+    shop.land_rows("orders.csv", 'o1;"Ada;1;2.50;;;', header=HEADER.replace(",", ";"))
+    assert shop.rows("customer") == [('"Ada',)]
+
+
+VALUES = st.text(alphabet='ab,"\n\r;é', max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    records=st.lists(st.tuples(VALUES, VALUES), min_size=1, max_size=8),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    block=st.integers(min_value=1, max_value=9),
+)
+def test_records_are_found_wherever_blocks_are_cut(
+    tmp_path_factory: pytest.TempPathFactory,
+    records: list[tuple[str, str]],
+    line_end: str,
+    block: int,
+) -> None:
+    out = io.StringIO()
+    csv.writer(out, lineterminator=line_end, quoting=csv.QUOTE_ALL).writerows(records)
+    path = tmp_path_factory.mktemp("text") / "records.csv"
+    path.write_bytes(out.getvalue().encode())
+    scanner = Scanner(ord(","), ord('"'), False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdp_pipeline.ingest.text_files._BLOCK", block)
+        survey = scanner.survey(path)
+        found = list(scanner.records(TextFile(path, survey), range(len(records)), largest=1_000))
+    assert survey.records == len(records)
+    assert survey.quoting == "sound"
+    assert [tuple(next(csv.reader(io.StringIO(raw.decode(), newline="")))) for raw in found] == (
+        records
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(content=st.binary(max_size=60).map(lambda b: bytes(b'a,"\n\r'[c % 5] for c in b)))
+def test_both_ways_of_scanning_count_alike(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path: Path = tmp_path_factory.mktemp("text") / "any.csv"
+    path.write_bytes(content)
+    scanner = Scanner(ord(","), ord('"'), False)
+    survey = scanner.survey(path)
+    exact = scanner._survey(path, is_exact=True)
+    if exact.quoting == "broken":
+        assert survey.quoting == "broken"
+    else:
+        assert survey.records == exact.records
+        scanner.make_uniform(path, path.with_name("u.csv"), is_exact=survey.quoting == "stray")
+        assert scanner.survey(path.with_name("u.csv")).records == survey.records

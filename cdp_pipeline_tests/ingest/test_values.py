@@ -1,0 +1,185 @@
+"""How text becomes values: nothing is guessed, and what does not fit says why."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cdp_pipeline_tests.ingest.conftest import Shop, ShopMaker
+
+Parse = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def parse(make_shop: ShopMaker) -> Parse:
+    """Return a function that loads texts as one column and returns values; ``"bad"`` if rejected."""
+
+    def run(kind: str, *texts: str, fields: str = "", extra: str = "") -> list[Any]:
+        columns = (
+            '\n      n: {type: integer, doc: "Number."}'
+            f'\n      x: {{type: "{kind}", doc: "Value."{extra}}}\n'
+        )
+        shop = make_shop(f"max_rejected_share: 1\n{fields}", columns, key=["n"])
+        out = io.StringIO()
+        delimiter = "\t"
+        writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+        writer.writerows([["n", "x"], *([n, text] for n, text in enumerate(texts))])
+        shop.land("orders.csv", out.getvalue())
+        values: list[Any] = ["bad"] * len(texts)
+        for number, value in shop.rows("n, x"):
+            values[number] = value
+        return values
+
+    return lambda kind, *texts, fields="", extra="": run(
+        kind, *texts, fields=f'delimiter: "\\t"\n{fields}', extra=extra
+    )
+
+
+def test_an_integer_is_only_digits(parse: Parse) -> None:
+    assert parse("integer", "12", " -3 ", "+4", "007", "5.0", "1.5", "1e3", "0x1F", "1_000") == [
+        12, -3, 4, 7, 5, "bad", "bad", "bad", "bad",
+    ]  # fmt: skip
+    assert parse("integer", "9223372036854775807", "9223372036854775808", "twelve", "") == [
+        9223372036854775807, "bad", "bad", None,
+    ]  # fmt: skip
+
+
+def test_a_decimal_keeps_its_sign_and_scale(parse: Parse) -> None:
+    assert parse("decimal(9,2)", "1.5", "-0.05", "1.005", "1,5", "nan", "inf", "1_0.5", "  ") == [
+        Decimal("1.50"), Decimal("-0.05"), Decimal("1.01"), "bad", "bad", "bad", "bad", None,
+    ]  # fmt: skip
+
+
+def test_a_decimal_comma_does_not_take_a_point(parse: Parse) -> None:
+    fields = 'decimal: ","'
+    assert parse("decimal(9,2)", "1,5", "1.5", "1.234,5", fields=fields) == [
+        Decimal("1.50"), "bad", "bad",
+    ]  # fmt: skip
+
+
+def test_thousands_are_groups_of_three(parse: Parse) -> None:
+    fields = 'decimal: ","\nthousands: "."'
+    assert parse("decimal(18,2)", "1.234.567,8", "1.5", "12.34,5", "1234,5", fields=fields) == [
+        Decimal("1234567.80"), "bad", "bad", Decimal("1234.50"),
+    ]  # fmt: skip
+    fields = 'decimal: ","\nthousands: " "'
+    assert parse("integer", "1 234", "1\u00a0234\u202f567", "12 34", fields=fields) == [
+        1234, 1234567, "bad",
+    ]  # fmt: skip
+
+
+def test_a_date_is_of_the_declared_form(parse: Parse) -> None:
+    assert parse("date", "2024-02-29", "2023-02-29", "29/02/2024", "infinity", "epoch") == [
+        dt.date(2024, 2, 29), "bad", "bad", "bad", "bad",
+    ]  # fmt: skip
+    extra = ', format: ["%d/%m/%Y", "%d.%m.%Y", "%Y%m%d"]'
+    assert parse("date", "29/02/2024", "1.3.2024", "20240302", "1/2/24", extra=extra) == [
+        dt.date(2024, 2, 29), dt.date(2024, 3, 1), dt.date(2024, 3, 2), "bad",
+    ]  # fmt: skip
+    assert parse("date", "1900-01-01", "1970-01-01") == [
+        dt.date(1900, 1, 1), dt.date(1970, 1, 1),
+    ]  # fmt: skip
+
+
+def test_a_time_without_offset_is_in_the_source_zone(parse: Parse) -> None:
+    texts = ["2024-07-01 12:00:00", "2024-01-01T12:00", "2024-07-01T12:00:00Z"]
+    texts += ["2024-07-01T12:00:00+02:00", "2024-07-01 12:00:00.250", "2024-07-01"]
+    assert parse("timestamp", *texts) == [
+        dt.datetime(2024, 7, 1, 10),
+        dt.datetime(2024, 1, 1, 11),
+        dt.datetime(2024, 7, 1, 12),
+        dt.datetime(2024, 7, 1, 10),
+        dt.datetime(2024, 7, 1, 10, 0, 0, 250_000),
+        dt.datetime(2024, 6, 30, 22),
+    ]
+
+
+def test_an_offset_in_the_format_is_kept(parse: Parse) -> None:
+    extra = ', format: ["%d/%m/%Y %H:%M %z", "%d/%m/%YT%H:%MZ", "%d/%m/%Y %H:%M"]'
+    texts = ["01/07/2024 12:00 +0100", "01/07/2024T12:00Z", "01/07/2024 12:00", "2024-07-01"]
+    assert parse("timestamp", *texts, extra=extra) == [
+        dt.datetime(2024, 7, 1, 11),
+        dt.datetime(2024, 7, 1, 12),
+        dt.datetime(2024, 7, 1, 10),
+        "bad",
+    ]
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2059, 1, 1)), min_size=50))
+def test_times_of_every_season_become_utc(parse: Parse, moments: list[dt.datetime]) -> None:
+    moments = [moment.replace(microsecond=0) for moment in moments]
+    zone = ZoneInfo("Europe/Stockholm")
+    expected = [m.replace(tzinfo=zone).astimezone(dt.UTC).replace(tzinfo=None) for m in moments]
+    texts = [moment.isoformat(sep=" ") for moment in moments]
+    assert parse("timestamp", *texts) == expected
+
+
+def test_a_boolean_is_one_of_its_words(parse: Parse) -> None:
+    assert parse("boolean", "true", "NO", "1", "maybe", "") == [True, False, True, "bad", None]
+    extra = ", true_values: [Ja], false_values: [Nej]"
+    assert parse("boolean", "ja", "NEJ", "yes", extra=extra) == [True, False, "bad"]
+
+
+def test_null_words_are_null_everywhere(parse: Parse) -> None:
+    fields = 'null_values: ["NULL", "-"]'
+    assert parse("text", "NULL", "", "-", "x", fields=fields) == [None, None, None, "x"]
+
+
+def test_a_rejected_row_says_column_reason_and_what_to_do(shop: Shop) -> None:
+    shop.land_rows(
+        "orders.csv",
+        "o1,Ada,1,2.50,2024-01-01,,no",
+        "o2,Bo,many,2.50,2024-01-01,,no",
+        'o3,"Cy, the\nthird",1,,2024-01-01,,no',
+        ",Di,1,2.50,2024-01-01,,no",
+        "o5,Ed,1,2.50",
+        *(f"p{n},Flo,1,2.50,2024-01-01,,no" for n in range(20)),
+    )
+    assert shop.load_one().rows_rejected == 4
+    assert shop.rejected() == [
+        (2, "pieces", "not a whole number"),
+        (3, "amount", "missing: a row needs a value here"),
+        (4, "order_id", "missing: a row needs a value here"),
+        (5, None, "fewer values than the header has columns"),
+    ]
+    assert shop.rejected("record_number, raw_text")[1] == (
+        3,
+        'o3,"Cy, the\nthird",1,,2024-01-01,,no',
+    )
+    assert all(hint for (hint,) in shop.rejected("repair_hint"))
+    assert [row[0] for row in shop.rows("_record_number")] == [1, *range(6, 26)]
+
+
+def test_parquet_types_are_converted_without_guessing(make_shop: ShopMaker) -> None:
+    shop = make_shop("format: parquet\nmax_rejected_share: 1")
+    shop.landing.joinpath("orders.parquet").write_bytes(b"")
+    table = pa.table(
+        {
+            "order_id": pa.array([1, 2, 3], pa.int32()),
+            "customer": ["Ada", None, "Cy"],
+            "pieces": [1.0, 2.5, float("nan")],
+            "amount": ["1.50", "2.50", "x"],
+            "ordered_on": pa.array([dt.datetime(2024, 1, 1)] * 3, pa.timestamp("ms")),
+            "paid_at": pa.array([dt.datetime(2024, 7, 1, 12)] * 3, pa.timestamp("us")),
+            "is_gift": [True, None, False],
+        }
+    )
+    pq.write_table(table, shop.landing / "orders.parquet")
+    assert shop.rows("order_id, pieces, amount, ordered_on, paid_at") == [
+        ("1", 1, Decimal("1.50"), dt.date(2024, 1, 1), dt.datetime(2024, 7, 1, 10))
+    ]
+    assert [(n, c) for n, c, _ in shop.rejected()] == [(2, "pieces"), (3, "amount")]
