@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.columns import IdentityColumns
 
 SAME = ("stayed", "moved")
-OTHERS = ("stranger", "household", "neighbour")
+OTHERS = ("stranger", "namesake", "household", "neighbour")
 # Kinds that differ between the people of one household.
 _PERSONAL = ("given_name", "date", "category", "identifier")
+# Kinds in which namesakes are alike: people of one country or culture share names more often than
+# chance says, and an e-mail address is made of a name.
+_NAMES = ("given_name", "family_name", "full_name", "email")
 # Kinds that say where somebody lives.
 _PLACE = ("address", "postcode", "text")
 # What is believed before the data weighs as much as so many pairs.
@@ -53,6 +56,9 @@ class Mixture(BaseModel):
         Per class and column, the probability of each level (highest index is "same").
     by_value
         Per class, the columns in which agreement is as rare as the value.
+    alike
+        Per column, the classes in which it is rarer or likelier than the value's frequency by a
+        learnt factor.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,6 +67,7 @@ class Mixture(BaseModel):
     shares: dict[str, float]
     agreement: dict[str, list[list[float]]]
     by_value: dict[str, list[str]]
+    alike: dict[str, list[str]]
 
     @property
     def prior(self) -> float:
@@ -83,11 +90,15 @@ def is_personal(columns: IdentityColumns, name: str) -> bool:
 
 def _classes_that_differ(columns: IdentityColumns, name: str) -> list[tuple[str, ...]]:
     """Return the classes in which a column is learnt; in the others it agrees by chance."""
-    if is_personal(columns, name):
-        return [SAME]
-    learnt: list[tuple[str, ...]] = [("stayed",), ("moved",), ("household",)]
-    if columns.columns[name].kind in _PLACE:
+    kind = columns.columns[name].kind
+    place = kind in _PLACE and not is_personal(columns, name)
+    learnt: list[tuple[str, ...]] = [("stayed",), ("moved",)] if place else [SAME]
+    if place:
         learnt.append(("neighbour",))
+    if kind in _NAMES:
+        learnt.append(("namesake",))
+    if not is_personal(columns, name):
+        learnt.append(("household",))
     return learnt
 
 
@@ -120,9 +131,9 @@ def learn_mixture(
     patterns, counts = _patterns(pairs.levels)
     first = _classes(settings, settings, columns, names)
     start = _classes(believed, settings, columns, names)
-    shares = {"stayed": 1.0, "moved": 0.2, "household": 0.5, "neighbour": 2.0}
-    total = len(pairs) / 5 / all_pairs
-    shares = {c: max(s * total / 3.7, _TINY) for c, s in shares.items()}
+    expected = {"stayed": 5.0, "moved": 1.0, "namesake": 5.0, "household": 3.0, "neighbour": 10.0}
+    share = len(pairs) / all_pairs / 100
+    shares = {c: max(e * share, _TINY) for c, e in expected.items()}
     shares["stranger"] = 1 - sum(shares.values())
     agreement = {c: [levels.copy() for levels in first[c]] for c in first}
     learnt_in = {n: _classes_that_differ(columns, n) for n in names}
@@ -140,6 +151,7 @@ def learn_mixture(
             c: [[nine_digits(p) for p in levels] for levels in agreement[c]] for c in agreement
         },
         by_value={c: [n for n in names if (c,) not in learnt_in[n]] for c in OTHERS},
+        alike={n: ["namesake"] for n in names if ("namesake",) in learnt_in[n]},
     )
 
 
@@ -154,7 +166,9 @@ def evidence(
     One column of the result per part: first what households share, taken together, then each
     personal column by itself. Not a number where a part says nothing: a value is missing.
     """
-    personal = [i for i, n in enumerate(mixture.names) if n in mixture.by_value["household"]]
+    personal = [
+        i for i, n in enumerate(mixture.names) if all(n in mixture.by_value[c] for c in OTHERS)
+    ]
     shared = [i for i in range(len(mixture.names)) if i not in personal]
     parts = np.empty((len(pairs), 1 + len(personal)), dtype=np.float64)
     logs = {
@@ -197,6 +211,7 @@ def _classes(
         start["stayed"].append(m)
         start["moved"].append(0.1 * m + 0.9 * u if place and not personal else m)
         start["stranger"].append(u)
+        start["namesake"].append(0.3 * m + 0.7 * u if kind in _NAMES else u)
         start["household"].append(u if personal else 0.7 * m + 0.3 * u)
         start["neighbour"].append(0.7 * m + 0.3 * u if place and not personal else u)
     return start
@@ -260,10 +275,15 @@ def _log2_of_column(
     levels = pairs.levels[:, position]
     found = np.append(np.log2(mixture.agreement[name][position]), 0.0)[levels]
     column = mixture.names[position]
-    if column in mixture.by_value.get(name, []) and column in frequencies:
+    by_value = name in mixture.alike.get(column, []) or column in mixture.by_value.get(name, [])
+    if by_value and column in frequencies:
         exact = level_count(settings["comparisons"][position]) - 1
         same = np.flatnonzero(levels == exact)
         found[same] = frequencies[column][pairs.left[same]]
+        if name in mixture.alike.get(column, []):
+            stranger = mixture.agreement["stranger"][position][exact]
+            factor = np.log2(mixture.agreement[name][position][exact] / stranger)
+            found[same] = np.minimum(found[same] + factor, 0.0)
         # A slip seldom makes another common name: two common ones are two names.
         slips = np.flatnonzero(np.isin(levels, slip_levels(settings["comparisons"][position])))
         rarer = np.minimum(
