@@ -392,8 +392,8 @@ def _system_tables(source: YamlFile, problems: list[Problem]) -> list[SourceTabl
     if not isinstance(content, Mapping) or not content:
         problems.append(_problem(source, (), "a contract holds `system:` and `tables:`"))
         return []
-    found = len(problems)
     _check_fields(source, (), content, (*_SYSTEM_FIELDS, "tables"), problems)
+    found = len(problems)
     system, tables = content.get("system"), content.get("tables")
     if not isinstance(system, str) or not _NAME.fullmatch(system):
         problems.append(_problem(source, ("system",), "system must be a snake_case name"))
@@ -476,8 +476,8 @@ def _nearest(name: str, known: Sequence[str] | Mapping[str, Any]) -> str:
 
 def _from_pydantic(source: YamlFile, place: tuple[str, ...], detail: Any) -> Problem:
     where = (*place, *detail["loc"])
-    while where and where not in source.lines:
-        where = where[:-1]
+    if where not in source.lines and detail["loc"][:1] in source.lines:
+        where = detail["loc"][:1]  # the table has it from its system
     field = ".".join(str(part) for part in detail["loc"]) or place[-1]
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":

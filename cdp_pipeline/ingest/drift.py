@@ -97,6 +97,8 @@ def match_header(
     missing = [name for name in contract.columns if name not in places]
     taken = {place: name for name, place in places.items()}
     matched = tuple(taken.get(place) for place in range(len(header)))
+    if 2 * len(places) < len(contract.columns):
+        return HeaderMatch(matched, (_no_header(contract, places),))
     new = [title for title, name in zip(header, matched, strict=True) if name is None]
     drift += _missing(contract, missing, new, likeness)
     drift += [_new(contract, title) for title in dict.fromkeys(new)]
@@ -140,6 +142,18 @@ def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int
                 )
             )
     return places, drift
+
+
+def _no_header(contract: SourceTable, places: Mapping[str, int]) -> Drift:
+    """Return the drift of a first line that is hardly a header; it may be values: not shown."""
+    return Drift(
+        "missing_required",
+        True,
+        "",
+        f"its first line names {len(places)} of the contract's {len(contract.columns)} columns"
+        " (is the header missing?)",
+        f"Compare it with columns at {contract.where('columns')}, or ask {contract.owner}.",
+    )
 
 
 def _folded(title: str) -> str:

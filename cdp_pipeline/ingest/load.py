@@ -17,7 +17,7 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +42,7 @@ from cdp_pipeline.ingest.deliveries import (
 from cdp_pipeline.ingest.drift import (
     Drift,
     HeaderMatch,
+    Likeness,
     delimiter_hint,
     match_header,
     type_change,
@@ -62,6 +63,7 @@ _NUL_PROBLEM = 65_535
 _MOST_EXCEPTIONS = 5_000
 _MOST_RAW_BYTES = 1 << 16
 _REFUSED_SAMPLE = 1_000
+_SAMPLE = 10_000
 _HASH_IN_MEMORY = 50_000_000
 _SPLIT = "wrong number of values"
 _SHAPES = {
@@ -78,6 +80,8 @@ _PARQUET = (
 )
 
 Numbers = npt.NDArray[np.int64]
+Sample = Callable[[str], set[str]]
+"""The first values of a file's column, by its header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +378,7 @@ def _outcome(job: _Job, work: Path, before: Delivery | None) -> _Outcome:
     outcome = _Outcome()
     try:
         read = _read_parquet if job.contract.format == "parquet" else _read_csv
-        read(job, work, outcome)
+        read(job, work, outcome, before)
         _check_acceptance(job.contract, outcome, before)
         if not job.file.is_unchanged():
             raise UnreadableFileError(
@@ -415,11 +419,16 @@ def _check_acceptance(contract: SourceTable, outcome: _Outcome, before: Delivery
             f"{column + ': ' if column else ''}{why} ({count} records)"
             for (column, why), count in bad.most_common(3)
         )
+        hint = (
+            f"Check encoding at {contract.where('encoding')}: latin-1 or cp1252?"
+            if bad.most_common(1)[0][0][1] == _SHAPES["INVALID ENCODING"]
+            else "See sources.rejected_rows for examples. Mend the source, the contract at"
+            f" {contract.where()}, or its max_rejected_share."
+        )
         raise UnreadableFileError(
             f"{bad.total()} of {outcome.delivered} records are bad ({share:.0%}, at most"
             f" {contract.max_rejected_share:.0%} are allowed): {most}",
-            "See sources.rejected_rows for examples. Mend the source, the contract at"
-            f" {contract.where()}, or its max_rejected_share.",
+            hint,
         )
     is_emptying = contract.delivery == "snapshot" and outcome.loaded == 0
     if is_emptying and before is not None and before.rows_loaded and not contract.allow_empty:
@@ -429,7 +438,7 @@ def _check_acceptance(contract: SourceTable, outcome: _Outcome, before: Delivery
         )
 
 
-def _read_csv(job: _Job, work: Path, outcome: _Outcome) -> None:
+def _read_csv(job: _Job, work: Path, outcome: _Outcome, before: Delivery | None) -> None:
     contract = job.contract
     text = prepare(contract, job.file.path, work, largest=int(job.limits.expanded_gb * 1e9))
     survey = text.survey
@@ -441,9 +450,7 @@ def _read_csv(job: _Job, work: Path, outcome: _Outcome) -> None:
             f"Ask the owner, {contract.owner}, for a well-formed file, or set"
             f' quote: "" at {contract.where("quote")} if its values are never quoted.',
         )
-    match = _matched(contract, text, outcome)
-    if survey.records <= 1:
-        outcome.drift = match.drift
+    match = _matched(job, text, outcome, _sampled_csv(contract, text), before)
     link = work / "delivery.csv"
     # The engine expands wildcards in a path; this name has none.
     link.symlink_to(text.path.resolve())
@@ -468,10 +475,13 @@ def _read_csv(job: _Job, work: Path, outcome: _Outcome) -> None:
     _fetch_raw_texts(contract, text, outcome)
 
 
-def _matched(contract: SourceTable, text: TextFile, outcome: _Outcome) -> HeaderMatch:
+def _matched(
+    job: _Job, text: TextFile, outcome: _Outcome, sample: Sample, before: Delivery | None
+) -> HeaderMatch:
     """Return how the header fits, or refuse the file."""
+    contract = job.contract
     header = header_names(contract, text)
-    match = match_header(contract, header)
+    match = match_header(contract, header, _likeness(job, sample, before))
     outcome.drift = match.drift
     if match.breaking:
         joined = contract.delimiter.join(header)
@@ -481,6 +491,41 @@ def _matched(contract: SourceTable, text: TextFile, outcome: _Outcome) -> Header
             raise UnreadableFileError(*wrong)
         _refuse(match.breaking)
     return match
+
+
+def _sampled_csv(contract: SourceTable, text: TextFile) -> Sample:
+    """Return a function that returns the first values of a file's column as text."""
+
+    def sample(title: str) -> set[str]:
+        numbers = range(min(_SAMPLE, text.survey.records))
+        raw = Scanner.of(contract).records(text, numbers, largest=_MOST_RAW_BYTES)
+        rows = [split_record(contract, record.decode("utf-8", "replace")) for record in raw]
+        place = [name.strip("\ufeff") for name in rows[0]].index(title)
+        return {row[place] for row in rows[1:] if len(row) > place and row[place]}
+
+    return sample
+
+
+def _likeness(job: _Job, sample: Sample, before: Delivery | None) -> Likeness | None:
+    """Return how alike a file's column and the last delivery's are, by the values they share."""
+    if before is None:
+        return None
+    import pyarrow.parquet as pq
+
+    path = loaded_file(job.contract, job.store, before.delivery)
+
+    def likeness(title: str, name: str) -> float:
+        if name not in (before.columns or {}):
+            return 0.0
+        with pq.ParquetFile(path) as parquet:
+            batches = parquet.iter_batches(batch_size=_SAMPLE, columns=[name])
+            known = [str(v) for b in batches for v in b.column(0).to_pylist() if v is not None]
+        found = sample(title)
+        # Numbers and times are written another way in the file: compare their leading part.
+        short = {value[:10] for value in known}
+        return sum(value[:10] in short for value in found) / len(found) if found else 0.0
+
+    return likeness
 
 
 def _refuse(breaking: Sequence[Drift]) -> None:
@@ -511,7 +556,7 @@ def _csv_source(
     return source, raws
 
 
-def _read_parquet(job: _Job, work: Path, outcome: _Outcome) -> None:
+def _read_parquet(job: _Job, work: Path, outcome: _Outcome, before: Delivery | None) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -531,7 +576,8 @@ def _read_parquet(job: _Job, work: Path, outcome: _Outcome) -> None:
             " different keys fit in",
             f"Ask the owner, {contract.owner}, what this file is.",
         )
-    match = match_header(contract, names)
+    sample = _sampled_parquet(job.file.path)
+    match = match_header(contract, names, _likeness(job, sample, before))
     outcome.drift = match.drift
     if match.breaking:
         _refuse(match.breaking)
@@ -539,7 +585,7 @@ def _read_parquet(job: _Job, work: Path, outcome: _Outcome) -> None:
     link.symlink_to(job.file.path.resolve())
     source = f"read_parquet({literal(link)})"
     with _connection(job, work, [link]) as con:
-        columns = _parquet_columns(con, contract, source, match, names)
+        columns = _parquet_columns(con, contract, source, match)
         outcome.drift = (*match.drift, *columns.changed)
         if columns.changed:
             _refuse(columns.changed)
@@ -552,6 +598,19 @@ def _read_parquet(job: _Job, work: Path, outcome: _Outcome) -> None:
         _fetch_raw_rows(con, source, outcome)
 
 
+def _sampled_parquet(path: Path) -> Sample:
+    """Return a function that returns the first values of a file's column as text."""
+    import pyarrow.parquet as pq
+
+    def sample(title: str) -> set[str]:
+        with pq.ParquetFile(path) as parquet:
+            first = next(parquet.iter_batches(batch_size=_SAMPLE, columns=[title]), None)
+        values = [] if first is None else first.column(0).to_pylist()
+        return {str(value) for value in values if value is not None}
+
+    return sample
+
+
 @dataclass(frozen=True, slots=True)
 class _ParquetColumns:
     parsed: dict[str, tuple[str, Parsed]]
@@ -559,7 +618,7 @@ class _ParquetColumns:
 
 
 def _parquet_columns(
-    con: Connection, contract: SourceTable, source: str, match: HeaderMatch, names: Sequence[str]
+    con: Connection, contract: SourceTable, source: str, match: HeaderMatch
 ) -> _ParquetColumns:
     """Return how each contract column is made from a Parquet file's columns."""
     described = con.execute(f"describe select * from {source}").fetchall()
@@ -568,7 +627,6 @@ def _parquet_columns(
         for contract_name, row in zip(match.columns, described, strict=True)
         if contract_name is not None
     }
-    del names
     parsed: dict[str, tuple[str, Parsed]] = {}
     changed = []
     for name, column in contract.columns.items():
@@ -576,6 +634,10 @@ def _parquet_columns(
             parsed[name] = (f"cast(null as {column.type})", Parsed())
             continue
         raw = identifier(types[name][0])
+        if types[name][1] in ("DOUBLE", "FLOAT"):
+            # pandas turns integers with gaps into doubles, and the gaps into NaN. Compared as text:
+            # Parquet's statistics leave NaN out, so DuckDB 2.0 folds isnan() to false over a file.
+            raw = f"case when cast({raw} as varchar) <> 'nan' then {raw} end"
         made = parse_typed(column, contract, types[name][1])
         if made is None:
             changed.append(type_change(contract, name, types[name][1]))

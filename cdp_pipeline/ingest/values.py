@@ -123,17 +123,11 @@ def parse_typed(column: Column, contract: SourceTable, file_type: str) -> Parsed
 
 
 def _number_from(column: Column, given: str) -> Parsed | None:
-    if given in ("double", "float"):
-        # pandas turns integers with gaps into doubles, and the gaps into NaN.
-        number = "nullif(cast(raw as double), 'nan'::double)"
-    elif given in _INTEGERS or given.startswith("decimal"):
-        number = "raw"
-    else:
+    if given not in _INTEGERS | {"double", "float"} and not given.startswith("decimal"):
         return None
     if column.kind == "integer" and given not in _INTEGERS:
-        whole = "case when value = floor(value) then try_cast(value as bigint) end"
-        return Parsed((number, whole))
-    return Parsed((number, f"try_cast(value as {column.type})"))
+        return Parsed(("case when raw = floor(raw) then try_cast(raw as bigint) end",))
+    return Parsed((f"try_cast(raw as {column.type})",))
 
 
 def _time_from(column: Column, contract: SourceTable, given: str) -> Parsed | None:

@@ -21,6 +21,9 @@ from cdp_pipeline.ingest import (
     rejected_table,
 )
 
+READER = duckdb.connect()
+"""Opened once: a database costs more than most of what the tests ask of it."""
+
 COLUMNS = """
       order_id: {type: text, doc: "Order number."}
       customer: {type: text, personal: name, doc: "Who ordered."}
@@ -69,7 +72,7 @@ class Shop:
 
     def rows(self, columns: str = "*", where: str = "true") -> list[tuple[Any, ...]]:
         query = f"select {columns} from ({self.current().sql}) where {where} order by all"
-        return duckdb.connect().execute(query).fetchall()
+        return READER.execute(query).fetchall()
 
     def rejected(
         self, columns: str = "record_number, column_name, reason"
@@ -77,7 +80,7 @@ class Shop:
         ledger = {self.contract.name: self.load().deliveries}
         table = rejected_table([self.contract], ledger, store=self.store)
         query = f"select {columns} from ({table.sql}) order by all"
-        return duckdb.connect().execute(query).fetchall()
+        return READER.execute(query).fetchall()
 
 
 @dataclass

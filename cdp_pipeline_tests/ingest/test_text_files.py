@@ -51,7 +51,7 @@ def test_packed_files_are_unpacked(shop: Shop, packing: str) -> None:
 @pytest.mark.parametrize(
     ("content", "fields", "reason", "hint"),
     [
-        (TEXT.encode("latin-1"), "", "100%", "max_rejected_share"),
+        (TEXT.encode("latin-1"), "", "not valid utf-8", "Check encoding at shop.yml"),
         (TEXT.encode("utf-16"), "", "it starts like UTF-16", "Change `encoding:` at shop.yml"),
         (TEXT.encode(), "encoding: cp1252", "valid utf-8", "Change `encoding:` at shop.yml:6"),
         (TEXT.replace(",", ";").encode(), "", "separated by ';'", "Change `delimiter:`"),
@@ -59,7 +59,7 @@ def test_packed_files_are_unpacked(shop: Shop, packing: str) -> None:
         (b"PK\x03\x04....", "", "Excel workbook", "Export it as CSV"),
         (b"PAR1....", "", "it is a Parquet file", "Change `format:` at shop.yml"),
         (b"\x1f\x8bnot gzip", "", "does not unpack as gzip", "again, whole"),
-        (TEXT.encode(), "format: parquet", "not a whole Parquet file", "Change `format:`"),
+        (TEXT.encode(), "format: parquet", "not a whole Parquet file", "change `format:` at"),
         (TEXT.encode() + b'o3,"Cy,1,2,2024-01-01,,\n', "", "from record 3 on", "quote"),
         (TEXT.encode() + b'o3,"C"y,1,2,2024-01-01,,\n', "", "from record 3 on", "quote"),
         (TEXT.encode() + b"o3,Cy,1,2.", "", "middle of record 3: cut off", "again, whole"),

@@ -1,5 +1,8 @@
 """How text becomes values: nothing is guessed, and what does not fit says why."""
 
+# Naive times in tables are UTC, or the source's zone where that is what is tested.
+# ruff: noqa: DTZ001
+
 from __future__ import annotations
 
 import csv
@@ -23,7 +26,7 @@ Parse = Callable[..., list[Any]]
 
 @pytest.fixture
 def parse(make_shop: ShopMaker) -> Parse:
-    """Return a function that loads texts as one column and returns values; ``"bad"`` if rejected."""
+    """Return a function that loads texts as one column; what is rejected comes back as "bad"."""
 
     def run(kind: str, *texts: str, fields: str = "", extra: str = "") -> list[Any]:
         columns = (
@@ -171,7 +174,7 @@ def test_parquet_types_are_converted_without_guessing(make_shop: ShopMaker) -> N
         {
             "order_id": pa.array([1, 2, 3], pa.int32()),
             "customer": ["Ada", None, "Cy"],
-            "pieces": [1.0, 2.5, float("nan")],
+            "pieces": pa.array([1.0, 2.5, float("nan")]),
             "amount": ["1.50", "2.50", "x"],
             "ordered_on": pa.array([dt.datetime(2024, 1, 1)] * 3, pa.timestamp("ms")),
             "paid_at": pa.array([dt.datetime(2024, 7, 1, 12)] * 3, pa.timestamp("us")),
