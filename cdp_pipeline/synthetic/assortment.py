@@ -226,8 +226,8 @@ def make_stores(dice: Dice) -> Stores:
     chance = dice.stream("stores")
     wanted = (18, 8, 8, 7)
     cities: list[int] = []
-    for country, number in enumerate(wanted):
-        cities += range(places.city_first[country], places.city_first[country] + number)
+    for place, number in enumerate(wanted):
+        cities += range(places.city_first[place], places.city_first[place] + number)
     city = np.array(cities, dtype=np.int16)
     country = places.city_country[city]
     nearest = np.zeros(len(places.city_names), dtype=np.int16)

@@ -20,7 +20,7 @@ from cdp_pipeline.synthetic.people import END_DAY, NEVER, START_DAY, People
 from cdp_pipeline.synthetic.random_streams import Dice
 
 DAY = 86_400
-LINES_PER_ORDER = 2.45  # what `baskets` makes on average, to hit the asked-for number of lines
+OTHER_LINES = 1.13  # strangers', campaigns' and returned lines, on top of the members' own
 ANONYMOUS_SHARE = 0.13  # of store receipts: nobody showed a card
 
 WEB, STORE = 0, 1
@@ -87,14 +87,14 @@ def open_accounts(people: People, companies: Companies, dice: Dice) -> Accounts:
     is_company = np.arange(buyers) >= persons
     age = np.concatenate([(END_DAY - people.born) / 365.25, np.full(len(companies), 45.0)])
     prospect = ~is_company & (chance.random(buyers) < 0.09)
-    likes_web = chance.random(buyers) < np.where(age < 60, 0.61, 0.4)
-    likes_store = chance.random(buyers) < np.where(age < 35, 0.42, 0.56)
+    likes_web = chance.random(buyers) < np.where(age < 60, 0.585, 0.385)
+    likes_store = chance.random(buyers) < np.where(age < 35, 0.41, 0.55)
     neither = ~likes_web & ~likes_store
     likes_web |= neither & (chance.random(buyers) < 0.5)
     likes_store |= neither & ~likes_web
     in_web = (likes_web & ~prospect) | (is_company & (chance.random(buyers) < 0.75))
     in_store = likes_store & ~prospect & ~is_company
-    in_crm = prospect | is_company | (chance.random(buyers) < 0.53)
+    in_crm = prospect | is_company | (chance.random(buyers) < 0.51)
     guests = in_web & (chance.random(buyers) < 0.27)
     web_count = np.where(in_web, 1 + guests * chance.geometric(0.68, buyers), 0)
     pos_count = np.where(in_store, 1 + (chance.random(buyers) < 0.07), 0)
@@ -120,8 +120,8 @@ def open_accounts(people: People, companies: Companies, dice: Dice) -> Accounts:
     )
 
 
-def draw_habits(accounts: Accounts, orders_wanted: float, dice: Dice) -> Habits:
-    """Draw rhythms and churn moments, so that about the wanted number of orders comes out."""
+def draw_habits(accounts: Accounts, lines_wanted: float, dice: Dice) -> Habits:
+    """Draw rhythms and churn moments, so that about the wanted number of lines comes out."""
     chance = dice.stream("habits")
     count = accounts.buyers
     buys = (accounts.web_count + accounts.pos_count) > 0
@@ -143,9 +143,9 @@ def draw_habits(accounts: Accounts, orders_wanted: float, dice: Dice) -> Habits:
     alive = np.minimum(churned, END_DAY) - counted_from
     fading = (churned != NEVER) & ~one_time & (chance.random(count) < 0.5)
     faded = np.where(fading, 0.55 * np.minimum(alive, 150), 0)
-    expected = np.where(buys, 0.5 + np.maximum(alive - faded, 0) / gap, 0).sum()
-    firsts = 0.5 * buys.sum()
-    scale = max(orders_wanted - firsts, 0.1 * orders_wanted) / max(expected - firsts, 1.0)
+    firsts = np.where(buys & ~early, 1.0, 0.0)
+    later = np.where(buys, np.maximum(alive - faded, 0), 0.0)
+    scale = _scale(firsts, later, gap, lines_wanted)
     web_share = np.clip(chance.beta(1.1, 1.1, count), 0.04, 0.96)
     web_share = np.where(accounts.pos_count == 0, 1.0, web_share)
     web_share = np.where(accounts.web_count == 0, 0.0, web_share)
@@ -157,6 +157,28 @@ def draw_habits(accounts: Accounts, orders_wanted: float, dice: Dice) -> Habits:
         is_fading=fading,
         web_share=web_share,
     )
+
+
+def _scale(
+    firsts: npt.NDArray[np.float64],
+    later: npt.NDArray[np.float64],
+    gap: npt.NDArray[np.float64],
+    lines_wanted: float,
+) -> float:
+    """Find how much faster everybody must buy for the wanted number of lines (bisection).
+
+    Who comes seldom buys more at a time, because more has run out.
+    """
+    low, high = 1e-3, 1e3
+    for _ in range(40):
+        scale = (low * high) ** 0.5
+        between = gap / scale
+        lines = (firsts + later / between) * (1.5 + 1.6 * -np.expm1(-between / 75))
+        if lines.sum() * OTHER_LINES < lines_wanted:
+            low = scale
+        else:
+            high = scale
+    return float(low)
 
 
 def _season_clock() -> npt.NDArray[np.float64]:
@@ -184,7 +206,7 @@ def draw_purchases(accounts: Accounts, habits: Habits, dice: Dice) -> Purchases:
     buyers = np.flatnonzero((accounts.web_count + accounts.pos_count) > 0)
     gap, shape = habits.mean_gap_days[buyers], habits.regularity[buyers]
     begin = np.maximum(habits.joined_on[buyers] - START_DAY, 0).astype(np.float64)
-    stop = np.minimum(habits.churned_on[buyers], END_DAY) - START_DAY
+    stop = np.minimum(habits.churned_on[buyers], END_DAY + 1) - START_DAY
     begin_clock = np.interp(begin, calendar, clock)
     room = np.maximum(np.interp(stop, calendar, clock) - begin_clock, 0)
     tries = np.ceil(room / gap + 4 * np.sqrt(room / gap + 1) + 3).astype(np.int64)

@@ -106,9 +106,11 @@ def organisation_numbers(country: Rows, serial: Rows) -> Text:
         danish_organisation,
         finnish_organisation,
     )
-    return by_variant(
-        np.asarray(country), [lambda rows, make=make: make(serial[rows]) for make in makers]
-    )
+
+    def of(make: Callable[[Rows], Text]) -> Callable[[Rows], Text]:
+        return lambda rows: make(serial[rows])
+
+    return by_variant(np.asarray(country), [of(make) for make in makers])
 
 
 def _swedish_personal(year: Ints, month: Ints, day: Ints, female: Mask, draw: Ints) -> Text:
@@ -174,14 +176,8 @@ def personal_numbers(country: Rows, born: Rows, female: Mask, draw: Rows) -> Tex
     day = (dates - dates.astype("datetime64[M]")).astype(np.int64) + 1
     draw = np.asarray(draw, dtype=np.int64)
     makers = (_swedish_personal, _norwegian_personal, _danish_personal, _finnish_personal)
-    return one(
-        by_variant(
-            np.asarray(country),
-            [
-                lambda rows, make=make: make(
-                    year[rows], month[rows], day[rows], female[rows], draw[rows]
-                )
-                for make in makers
-            ],
-        )
-    )
+
+    def of(make: Callable[[Ints, Ints, Ints, Mask, Ints], Text]) -> Callable[[Rows], Text]:
+        return lambda rows: make(year[rows], month[rows], day[rows], female[rows], draw[rows])
+
+    return one(by_variant(np.asarray(country), [of(make) for make in makers]))

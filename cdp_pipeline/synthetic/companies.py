@@ -5,6 +5,7 @@ Does not belong here: their accounts and purchases, which come with everybody's.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -75,49 +76,24 @@ def personal_number_of(people: People, rows: Ints) -> Text:
 def make_companies(count: int, people: People, dice: Dice) -> Companies:
     """Make companies, with one to three of the people as contacts."""
     chance = dice.stream("companies")
-    age_order = np.flatnonzero((people.born > -9_000) & (people.born < 12_000))
-    owner = chance.choice(age_order, size=count, replace=len(age_order) < count).astype(np.int64)
+    working = np.flatnonzero((people.born > -9_000) & (people.born < 12_000))
+    owner = chance.choice(working, size=count, replace=len(working) < count).astype(np.int64)
     country = people.country[owner]
     sole = (country == 0) & (chance.random(count) < 0.18)
-    surnames = take(people.surname, owner)
-    given = take(pa.array(name_book().given, pa.string()), people.given[owner])
     homes = draw_addresses(country, chance)
-    city = take(pa.array(atlas().city_names, pa.string()), homes.city)
-    trade_place = chance.integers(0, 16, count)
-    trade = by_variant(
-        country,
-        [
-            lambda rows, names=names: take(pa.array(names.split(), pa.string()), trade_place[rows])
-            for names in (TRADES[name] for name in COUNTRIES)
-        ],
-    )
-    form = take(pa.array([FORMS[name] for name in COUNTRIES], pa.string()), country)
-    style = np.where(sole, 3, chance.integers(0, 3, count))
-    everyone = (
-        join(surnames, " ", trade, " ", form),
-        join(city, " ", trade, " ", form),
-        join(surnames, " & Co ", trade, " ", form),
-        join(given, " ", surnames, " ", trade),
-    )
-    name = by_variant(style, [lambda rows, text=text: take(text, rows) for text in everyone])
+    name = _names(people, owner, country, homes, sole, chance)
     number = organisation_numbers(country, chance.permutation(count) * 1_237 + 11)
-    own_number = personal_number_of(people, owner[sole])
     # A Swedish sole trader's organisation number is the personal number, without the century.
-    number = scatter(number, np.flatnonzero(sole), _without_century(own_number))
+    own_number = personal_number_of(people, owner[sole])
+    short = pc.utf8_slice_codeunits(own_number, 2, 13)
+    number = scatter(number, np.flatnonzero(sole), short)
     domain = join(plain_letters(name), ".example")
-    contact_company = np.repeat(
-        np.arange(count), chance.choice([1, 2, 3], count, p=[0.6, 0.3, 0.1])
-    )
-    first = np.r_[True, contact_company[1:] != contact_company[:-1]]
-    others = chance.choice(age_order, size=len(contact_company)).astype(np.int64)
+    contacts = chance.choice([1, 2, 3], count, p=[0.6, 0.3, 0.1])
+    contact_company = np.repeat(np.arange(count), contacts)
+    first = np.r_[True, contact_company[1:] != contact_company[:-1]][: len(contact_company)]
+    others = _colleagues(people, working, country[contact_company], chance)
     contact = np.where(first, owner[contact_company], others)
-    contact_email = join(
-        plain_letters(take(pa.array(name_book().given, pa.string()), people.given[contact])),
-        ".",
-        plain_letters(take(people.surname, contact)),
-        "@",
-        take(domain, contact_company),
-    )
+    given = take(pa.array(name_book().given, pa.string()), people.given[contact])
     return Companies(
         country=country,
         name=name,
@@ -129,16 +105,57 @@ def make_companies(count: int, people: People, dice: Dice) -> Companies:
         phone=_switchboards(country, chance),
         contact_person=contact,
         contact_company=contact_company,
-        contact_email=contact_email,
+        contact_email=join(
+            plain_letters(given),
+            ".",
+            plain_letters(take(people.surname, contact)),
+            "@",
+            take(domain, contact_company),
+        ),
     )
+
+
+def _names(
+    people: People,
+    owner: Ints,
+    country: npt.NDArray[np.int8],
+    homes: Addresses,
+    sole: Mask,
+    chance: np.random.Generator,
+) -> Text:
+    """Name companies after owner or city, and trade; sole traders after themselves."""
+    surname = take(people.surname, owner)
+    given = take(pa.array(name_book().given, pa.string()), people.given[owner])
+    city = take(pa.array(atlas().city_names, pa.string()), homes.city)
+    trades = pa.array([trade for name in COUNTRIES for trade in TRADES[name].split()], pa.string())
+    per_country = len(trades) // len(COUNTRIES)
+    place = chance.integers(0, per_country, len(owner))
+    trade = take(trades, country.astype(np.int64) * per_country + place)
+    form = take(pa.array([FORMS[name] for name in COUNTRIES], pa.string()), country)
+    forms = (
+        join(surname, " ", trade, " ", form),
+        join(city, " ", trade, " ", form),
+        join(surname, " & Co ", trade, " ", form),
+        join(given, " ", surname, " ", trade),
+    )
+    style = np.where(sole, 3, chance.integers(0, 3, len(owner)))
+    return by_variant(style, [partial(take, text) for text in forms])
+
+
+def _colleagues(
+    people: People, working: Ints, country: npt.NDArray[np.int8], chance: np.random.Generator
+) -> Ints:
+    """Draw people of working age who live in the company's country."""
+    chosen = np.zeros(len(country), dtype=np.int64)
+    for number in range(len(COUNTRIES)):
+        rows = np.flatnonzero(country == number)
+        pool = working[people.country[working] == number]
+        if len(rows):
+            chosen[rows] = chance.choice(pool, len(rows))
+    return chosen
 
 
 def _switchboards(country: npt.NDArray[np.int8], chance: np.random.Generator) -> Ints:
     bases = np.array([80_000_000, 22_000_000, 33_000_000, 90_000_000])[country]
     spans = np.array([999_999, 999_999, 1_999_999, 9_999_999])[country]
     return np.asarray(bases + (chance.random(len(country)) * spans).astype(np.int64))
-
-
-def _without_century(numbers: Text) -> Text:
-
-    return pc.utf8_slice_codeunits(numbers, 2, 13)

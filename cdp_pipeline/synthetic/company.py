@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from cdp_pipeline.synthetic import exports
 from cdp_pipeline.synthetic.assortment import make_assortment, make_stores
 from cdp_pipeline.synthetic.baskets import fill_baskets, order_numbers
 from cdp_pipeline.synthetic.behaviour import (
-    LINES_PER_ORDER,
     add_anonymous,
     draw_habits,
     draw_purchases,
@@ -47,7 +47,7 @@ from cdp_pipeline.synthetic.records import (
 from cdp_pipeline.synthetic.service import draw_tickets
 from cdp_pipeline.synthetic.tastes import draw_tastes
 
-DEFAULT_PEOPLE = 5_500
+DEFAULT_PEOPLE = 5_400
 DEFAULT_SEED = 7
 DEFAULT_LINES_PER_RECORD = 10.0
 COMPANY_SHARE = 0.012
@@ -110,8 +110,7 @@ def write_company(
     persons = make_people(people, dice)
     firms = make_companies(round(people * COMPANY_SHARE), persons, dice)
     accounts = open_accounts(persons, firms, dice)
-    orders_wanted = lines_per_record * accounts.records / LINES_PER_ORDER
-    habits = draw_habits(accounts, orders_wanted, dice)
+    habits = draw_habits(accounts, lines_per_record * accounts.records, dice)
     purchases = draw_purchases(accounts, habits, dice)
     stores, assortment = make_stores(dice), make_assortment(dice)
     world = World(persons, firms, accounts, habits, stores)
@@ -184,7 +183,7 @@ def _write_truth(
     systems: tuple[SystemRecords, SystemRecords, SystemRecords],
     recipients: Recipients,
     messages: Messages,
-    order_buyers: Ints,
+    order_buyers: npt.NDArray[np.int32],
     land: exports.Landing,
     summary: CompanySummary,
 ) -> None:
@@ -242,7 +241,7 @@ def _records_truth(
     )
 
 
-def _people_truth(world: World, order_buyers: Ints) -> pa.Table:
+def _people_truth(world: World, order_buyers: npt.NDArray[np.int32]) -> pa.Table:
     persons, habits = world.people, world.habits
     count, buyers = len(persons), world.accounts.buyers
     buyer = np.arange(buyers)

@@ -84,6 +84,7 @@ def _csv_text(table: pa.Table, delimiter: str, *, header: bool, beside: Path) ->
     scratch = beside.with_suffix(".part")
     connection = duckdb.connect()
     try:
+        connection.execute("set enable_progress_bar = false")
         connection.register("rows_to_write", table)
         connection.execute(
             f"copy (select * from rows_to_write) to '{str(scratch).replace(chr(39), chr(39) * 2)}' "
@@ -148,4 +149,4 @@ def write_parquet(path: Path, table: pa.Table) -> int:
     """Write a table in one go; give its number of rows."""
     with ParquetFile(path) as file:
         file.write(table)
-    return table.num_rows
+    return int(table.num_rows)

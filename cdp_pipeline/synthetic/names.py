@@ -439,7 +439,8 @@ def _pool(index: _Index, names: list[str], weights: npt.NDArray[np.float64]) -> 
 
 def _by_rank(count: int, flat: float, slope: float) -> npt.NDArray[np.float64]:
     """Frequencies that fall with rank as published name statistics do (Zipf-Mandelbrot)."""
-    return (np.arange(count) + flat) ** -slope
+    ranks = np.arange(count, dtype=np.float64)
+    return np.asarray((ranks + flat) ** -slope, dtype=np.float64)
 
 
 def _composed(country: str) -> list[str]:

@@ -122,9 +122,8 @@ class _Households:
     @property
     def is_partner(self) -> Mask:
         """The second adult of a couple."""
-        return np.isin(self.kind, (COUPLE, COUPLE_CHILD, COUPLE_CHILDREN, TWINS)) & (
-            self.place == 1
-        )
+        has_partner = np.isin(self.kind, (COUPLE, COUPLE_CHILD, COUPLE_CHILDREN, TWINS))
+        return np.asarray(has_partner & (self.place == 1))
 
     @property
     def is_flat(self) -> Mask:
@@ -252,15 +251,45 @@ def _draw_given_names(
         for gender in ("f", "m"):
             rows = ~local & (origin == origin_number) & (homes.female == (gender == "f"))
             given[rows] = book.origin_given_pools[name, gender].draw(uniform[rows])
+    given = _apart(homes, given, local, chance)
     # A child may bear the parent's own name.
     junior = (
-        homes.is_child & (homes.female == homes.female[homes.head]) & (chance.random(count) < 0.03)
+        homes.is_child & (homes.female == homes.female[homes.head]) & (chance.random(count) < 0.015)
     )
     return np.where(junior, given[homes.head], given), origin
 
 
+def _apart(
+    homes: _Households, given: npt.NDArray[np.int32], local: Mask, chance: np.random.Generator
+) -> npt.NDArray[np.int32]:
+    """Draw again for who would share the given name of the person before in the household."""
+    book = name_book()
+    same = np.zeros(len(given), dtype=bool)
+    for back in (1, 2, 3):
+        neighbour = np.maximum(np.arange(len(given)) - back, 0)
+        of_household = (homes.number[neighbour] == homes.number) & (homes.place >= back)
+        same |= of_household & (given[neighbour] == given)
+    again = np.flatnonzero(same & local)
+    year = 1970 + homes.born[again] / 365.25
+    cohort = np.digitize(year, (1958, 1985))
+    uniform = chance.random(len(again))
+    drawn = given.copy()
+    for country_number, country in enumerate(COUNTRIES):
+        for gender in ("f", "m"):
+            for generation in range(3):
+                rows = (
+                    (homes.country[again] == country_number)
+                    & (homes.female[again] == (gender == "f"))
+                    & (cohort == generation)
+                )
+                drawn[again[rows]] = book.given_pools[country, gender, generation].draw(
+                    uniform[rows]
+                )
+    return drawn
+
+
 def _normal(weights: tuple[float, ...]) -> npt.NDArray[np.float64]:
-    return np.array(weights) / np.sum(weights)
+    return np.asarray(np.array(weights) / np.sum(weights), dtype=np.float64)
 
 
 def _draw_surnames(
@@ -422,9 +451,9 @@ def _draw_emails(
     count = len(homes.country)
     year = (1970 + homes.born / 365.25).astype(np.int64)
     before = _mail_address(given, surname_before, year, chance)
-    changes = chance.random(count) < 0.2
+    changes = chance.random(count) < 0.25
     after = where(changes, _mail_address(given, surname, year, chance), before)
-    has_other = chance.random(count) < 0.32
+    has_other = chance.random(count) < 0.42
     other = _mail_address(given, surname, year, chance)
     # All addresses of all people at once: nobody gets somebody else's.
     addresses = number_repeats_of_mail(
@@ -467,18 +496,18 @@ def _mail_address(given: Rows, surname: Text, year: Ints, chance: np.random.Gene
     pattern = chance.choice(9, size=count, p=_normal((30, 12, 8, 10, 8, 10, 8, 6, 8)))
     local = first
     forms = (
-        lambda: join(first, ".", last),
-        lambda: join(first, last),
-        lambda: join(initial, last, figures),
-        lambda: join(first, ".", last, short_year),
-        lambda: join(first, "_", last),
-        lambda: join(first, short_year, figures),
-        lambda: join(pet, first, figures),
-        lambda: join(last, ".", first),
-        lambda: join(pet, pc.utf8_slice_codeunits(last, 0, 3), digits(year)),
+        join(first, ".", last),
+        join(first, last),
+        join(initial, last, figures),
+        join(first, ".", last, short_year),
+        join(first, "_", last),
+        join(first, short_year, figures),
+        join(pet, first, figures),
+        join(last, ".", first),
+        join(pet, pc.utf8_slice_codeunits(last, 0, 3), digits(year)),
     )
     for number, form in enumerate(forms):
-        local = where(pattern == number, form(), local)
+        local = where(pattern == number, form, local)
     domain = take(
         pa.array(MAIL_DOMAINS, pa.string()),
         chance.choice(len(MAIL_DOMAINS), size=count, p=_normal(MAIL_WEIGHTS)),

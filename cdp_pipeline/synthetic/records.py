@@ -5,6 +5,7 @@ Does not belong here: the truth about people (`people`) and the files' dialects 
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -87,19 +88,19 @@ class Sloppiness:
 
 CRM_SLIPS = Sloppiness(
     nickname=0.05, given_typo=0.012, family_typo=0.016, no_accents=0.01, initial=0.006,
-    swapped=0.008, no_name=0.0, no_email=0.3, email_typo=0.008, other_email=0.45, no_phone=0.33,
+    swapped=0.008, no_name=0.0, no_email=0.34, email_typo=0.008, other_email=0.5, no_phone=0.27,
     phone_typo=0.01, landline=0.45, no_birth=0.42, wrong_birth=0.01, junk_birth=0.015,
     no_street=0.1, no_postcode=0.08, street_typo=0.03, junk=0.004,
 )  # fmt: skip
 WEB_SLIPS = Sloppiness(
     nickname=0.06, given_typo=0.013, family_typo=0.014, no_accents=0.06, initial=0.008,
-    swapped=0.014, no_name=0.0, no_email=0.0, email_typo=0.008, other_email=0.5, no_phone=0.3,
+    swapped=0.014, no_name=0.0, no_email=0.0, email_typo=0.008, other_email=0.58, no_phone=0.22,
     phone_typo=0.01, landline=0.05, no_birth=0.86, wrong_birth=0.01, junk_birth=0.02,
     no_street=0.05, no_postcode=0.03, street_typo=0.03, junk=0.003,
 )  # fmt: skip
 POS_SLIPS = Sloppiness(
     nickname=0.08, given_typo=0.035, family_typo=0.04, no_accents=0.1, initial=0.02,
-    swapped=0.02, no_name=0.035, no_email=0.66, email_typo=0.02, other_email=0.45, no_phone=0.13,
+    swapped=0.02, no_name=0.03, no_email=0.64, email_typo=0.02, other_email=0.5, no_phone=0.1,
     phone_typo=0.018, landline=0.12, no_birth=0.5, wrong_birth=0.018, junk_birth=0.03,
     no_street=0.8, no_postcode=0.42, street_typo=0.04, junk=0.008,
 )  # fmt: skip
@@ -172,9 +173,7 @@ def format_phones(numbers: Ints, country: Rows, form: Rows) -> Text:
                 parts.append(piece)
         return join(*parts)
 
-    written = by_variant(
-        combined, [lambda rows, t=template: write(t, rows) for template in templates]
-    )
+    written = by_variant(combined, [partial(write, template) for template in templates])
     return blank(written, numbers == 0)
 
 

@@ -17,7 +17,6 @@ from cdp_pipeline.synthetic.columns import (
     Ints,
     Rows,
     Text,
-    by_variant,
     digits,
     join,
     take,
@@ -154,15 +153,10 @@ def _texts(
 
     def pick(lists: list[tuple[str, ...]], which: Rows) -> Text:
         draw = chance.random(count)
-        return by_variant(
-            which,
-            [
-                lambda rows, words=words: take(
-                    pa.array(words, pa.string()), (draw[rows] * len(words)).astype(np.int64)
-                )
-                for words in lists
-            ],
-        )
+        sizes = np.array([len(words) for words in lists])
+        first = np.cumsum(sizes) - sizes
+        pool = pa.array([word for words in lists for word in words], pa.string())
+        return take(pool, first[which] + (draw * sizes[which]).astype(np.int64))
 
     combined = language * len(ticket_texts.CATEGORIES) + category
     pairs = [pair for name in languages for pair in ticket_texts.SENTENCES[name]]
