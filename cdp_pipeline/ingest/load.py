@@ -255,7 +255,7 @@ class _Reject:
     column: str
     reason: str
     hint: str
-    is_same_row_again: bool = False
+    is_harmless: bool = False
 
 
 @dataclass
@@ -411,7 +411,7 @@ def _check_acceptance(contract: SourceTable, outcome: _Outcome, before: Delivery
     bad = Counter(
         (reject.column, reject.reason)
         for reject in outcome.rejects.values()
-        if not reject.is_same_row_again
+        if not reject.is_harmless
     )
     share = bad.total() / outcome.delivered if outcome.delivered else 0.0
     if share > contract.max_rejected_share:
@@ -451,6 +451,7 @@ def _read_csv(job: _Job, work: Path, outcome: _Outcome, before: Delivery | None)
             f' quote: "" at {contract.where("quote")} if its values are never quoted.',
         )
     match = _matched(job, text, outcome, _sampled_csv(contract, text), before)
+    _refuse_swallowed(contract, text, match)
     link = work / "delivery.csv"
     # The engine expands wildcards in a path; this name has none.
     link.symlink_to(text.path.resolve())
@@ -491,6 +492,41 @@ def _matched(
             raise UnreadableFileError(*wrong)
         _refuse(match.breaking)
     return match
+
+
+def _refuse_swallowed(contract: SourceTable, text: TextFile, match: HeaderMatch) -> None:
+    """Refuse a file in which a quoted value spans what are, line by line, records of their own."""
+    typed = {
+        place: contract.columns[name].kind
+        for place, name in enumerate(match.columns)
+        if name is not None and contract.columns[name].kind in _LOOKS_LIKE
+    }
+    if not text.survey.has_inner_line_ends or not typed:
+        return
+    scanner, width = Scanner.of(contract), len(match.columns)
+    numbers = sorted(set(scanner.like_several_records(text, width)))[:_SAMPLE]
+    for number, raw in zip(
+        numbers, scanner.records(text, numbers, largest=_MOST_RAW_BYTES), strict=True
+    ):
+        lines = raw.decode("utf-8", "replace").replace(contract.quote, "").splitlines()
+        rows = [line.split(contract.delimiter) for line in lines]
+        values = [(row[p], kind) for row in rows if len(row) == width for p, kind in typed.items()]
+        given = [_LOOKS_LIKE[kind].fullmatch(value.strip()) for value, kind in values if value]
+        if number > 0 and given and all(given):
+            raise UnreadableFileError(
+                f"a quoted value in record {number} spans {len(lines)} lines that are records of"
+                " their own: a quote is not closed",
+                f"Ask the owner, {contract.owner}, for a well-formed file.",
+            )
+
+
+_LOOKS_LIKE = {
+    "integer": re.compile(r"[-+]?[\d., '\u00a0]+"),
+    "decimal": re.compile(r"[-+]?[\d., '\u00a0]+"),
+    "date": re.compile(r"[\w./ -]*\d[\w./ -]*"),
+    "timestamp": re.compile(r"[\w.:+/ -]*\d[\w.:+/ -]*"),
+}
+"""What text of a kind looks like, loosely."""
 
 
 def _sampled_csv(contract: SourceTable, text: TextFile) -> Sample:
@@ -890,6 +926,11 @@ def _fetch_raw_texts(contract: SourceTable, text: TextFile, outcome: _Outcome) -
         number: record.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
         for number, record in zip(numbers, raw, strict=True)
     }
+    nothing = contract.delimiter + contract.quote + " \t"
+    for number, record_text in outcome.raw_texts.items():
+        if not record_text.strip(nothing):
+            # Spreadsheets save rows that only look used.
+            outcome.rejects[number] = _Reject("", "an empty record", "Nothing to do.", True)
 
 
 def _fetch_raw_rows(con: Connection, source: str, outcome: _Outcome) -> None:

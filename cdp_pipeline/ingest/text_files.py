@@ -14,6 +14,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +65,8 @@ class Survey:
         Whether all line ends are alike and no line is blank.
     has_nul, has_underscore : bool
         Whether there are NUL bytes, and underscores.
+    has_inner_line_ends : bool
+        Whether there are line ends inside quotes.
     is_ended : bool
         Whether the last record has a line end.
     """
@@ -73,6 +77,7 @@ class Survey:
     is_uniform: bool
     has_nul: bool
     has_underscore: bool
+    has_inner_line_ends: bool
     is_ended: bool
 
 
@@ -107,6 +112,11 @@ def prepare(contract: SourceTable, path: Path, spill: Path, *, largest: int) -> 
     if packing != "none" or contract.encoding != "utf-8":
         plain = spill / "plain.csv"
         _to_utf8(contract, path, packing, plain, largest)
+    if (start := _after_separator_line(plain)) > 0:
+        with plain.open("rb") as source, (spill / "table.csv").open("wb") as out:
+            source.seek(start)
+            shutil.copyfileobj(source, out, _BLOCK)
+        plain = spill / "table.csv"
     scanner = Scanner.of(contract)
     survey = scanner.survey(plain)
     if not survey.is_uniform and survey.quoting != "broken":
@@ -114,6 +124,14 @@ def prepare(contract: SourceTable, path: Path, spill: Path, *, largest: int) -> 
         scanner.make_uniform(plain, uniform, is_exact=survey.quoting == "stray")
         plain, survey = uniform, scanner.survey(uniform)
     return TextFile(plain, survey)
+
+
+def _after_separator_line(path: Path) -> int:
+    """Return where the table starts after the line ``sep=;`` that Excel may put first, else 0."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    match = re.match(rb"(?:\xef\xbb\xbf)?sep=.(?:\r\n|\n|\r)", start, re.IGNORECASE)
+    return match.end() if match else 0
 
 
 def compression(contract: SourceTable, path: Path) -> str:
@@ -136,6 +154,8 @@ def header_names(contract: SourceTable, text: TextFile) -> list[str]:
         If there is no header, or it is not text.
     """
     raw = next(Scanner.of(contract).records(text, [0], largest=_LARGEST_HEADER + 1), b"")
+    if b"\0" in raw:
+        raise _wrong_encoding(contract, "its header has NUL bytes, as UTF-16 has")
     if not raw.strip():
         raise UnreadableFileError(
             "the file is empty: it has no header", "Ask the owner for a whole file."
@@ -200,7 +220,7 @@ def _check_start(contract: SourceTable, path: Path, packing: str) -> None:
 def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, largest: int) -> None:
     """Unpack and transcode, in blocks."""
     limit = min(max(ALWAYS_ALLOWED_BYTES, path.stat().st_size * LARGEST_EXPANSION), largest)
-    decoder = codecs.getincrementaldecoder(contract.encoding)("strict")
+    decoder = codecs.getincrementaldecoder(_codec(contract, path, packing))("strict")
     also_utf8 = codecs.getincrementaldecoder("utf-8")("strict")
     is_utf8, has_high_bytes, written = contract.encoding in ("latin-1", "cp1252"), False, 0
     if contract.encoding == "cp1252":
@@ -225,7 +245,7 @@ def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, larg
                 )
             if contract.encoding != "utf-8":
                 out.write(decoder.decode(b"", final=True).encode("utf-8", "replace"))
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _wrong_encoding(contract, f"it is not valid {contract.encoding}") from None
     except UnreadableFileError:
         raise
@@ -238,6 +258,17 @@ def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, larg
     if is_utf8 and has_high_bytes:
         # Text in a one-byte encoding is practically never valid UTF-8 by chance.
         raise _wrong_encoding(contract, "every special character in it is valid utf-8")
+
+
+def _codec(contract: SourceTable, path: Path, packing: str) -> str:
+    """Return Python's name of the encoding; UTF-16 without a byte order mark is told by a NUL."""
+    if contract.encoding != "utf-16":
+        return contract.encoding
+    with _unpacked(path, packing) as source:
+        start = source.read(2)
+    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
 
 
 def _still_decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
@@ -281,8 +312,8 @@ class _Block:
         Positions in `data` of CR and LF outside quotes.
     previous : array
         The byte before each of them; -1 at the start of the file.
-    has_quote : bool
-        Whether a quote is among them.
+    has_quote, has_inner : bool
+        Whether there are quotes in it, and line ends inside them.
     broken : int
         Position in `data` of the first quote that breaks the file; -1 for none.
     """
@@ -292,6 +323,7 @@ class _Block:
     ends: Positions
     previous: npt.NDArray[np.int16]
     has_quote: bool
+    has_inner: bool
     broken: int
 
     def seconds(self) -> Mask:
@@ -371,11 +403,13 @@ class Scanner:
         if returns and not feeds == returns == pairs:
             return None
         is_ended = last in (-1, _LF)
-        return Survey(feeds + (not is_ended), "none", -1, True, has_nul, has_underscore, is_ended)
+        return Survey(
+            feeds + (not is_ended), "none", -1, True, has_nul, has_underscore, False, is_ended
+        )
 
     def _survey(self, path: Path, *, is_exact: bool) -> Survey:
         lines = pairs = feeds = returns = blank = 0
-        has_nul = has_quote = has_underscore = False
+        has_nul = has_quote = has_underscore = has_inner = False
         last, broken_record = _LF, -1
         for block in self._blocks(path, is_exact=is_exact):
             seconds, blanks = block.seconds(), block.blanks()
@@ -392,6 +426,7 @@ class Scanner:
             has_nul = has_nul or bool((block.data == _NUL).any())
             has_underscore = has_underscore or bool((block.data == _UNDERSCORE).any())
             has_quote = has_quote or block.has_quote
+            has_inner = has_inner or block.has_inner
             last = int(block.data[-1])
         kinds = [count for count in (pairs, feeds - pairs, returns - pairs) if count]
         is_ended = last in (_LF, _CR)
@@ -403,6 +438,7 @@ class Scanner:
             is_uniform=len(kinds) <= 1 and (blank == 0 or self.keeps_blank),
             has_nul=has_nul,
             has_underscore=has_underscore,
+            has_inner_line_ends=has_inner,
             is_ended=is_ended,
         )
 
@@ -453,6 +489,26 @@ class Scanner:
         size = text.path.stat().st_size
         return {n: (ends.get(n - 1, size), ends.get(n, size)) for n in wanted.tolist()}
 
+    def like_several_records(self, text: TextFile, width: int) -> Iterator[int]:
+        """Yield the numbers of records of which each line alone has `width` values.
+
+        A quote that is opened by mistake swallows records until another one closes it; the file
+        is then still well-formed. Records cut by a block's edge are not looked at.
+        """
+        seen = 0
+        for block in self._blocks(text.path, is_exact=text.survey.quoting == "stray"):
+            if block.has_inner:
+                every = np.flatnonzero(block.data == _LF)
+                delimiters = np.flatnonzero(block.data == self.delimiter)
+                fits = np.diff(np.searchsorted(delimiters, every)) == width - 1
+                is_inner = ~np.isin(every, block.ends)
+                # The line before and the line after an inner line end.
+                before = np.concatenate([[False], fits])
+                after = np.concatenate([fits, [False]])
+                hits = every[is_inner & before & after]
+                yield from (seen + np.searchsorted(block.ends, hits)).tolist()
+            seen += int(np.count_nonzero(block.data[block.ends] == _LF))
+
     @staticmethod
     def _next_is_feed(path: Path, block: _Block) -> bool:
         with path.open("rb") as file:
@@ -468,7 +524,7 @@ class Scanner:
                 following = file.read(_BLOCK)
                 after = following[0] if following else -1
                 data: Bytes = np.frombuffer(raw, dtype=np.uint8)
-                ends = np.flatnonzero((data == _LF) | (data == _CR))
+                ends = every = np.flatnonzero((data == _LF) | (data == _CR))
                 quotes = np.flatnonzero(data == self.quote) if self.quote >= 0 else _NO_POSITIONS
                 broken = -1
                 if len(quotes) == 0:
@@ -482,7 +538,8 @@ class Scanner:
                     inside, skip, broken = walk.inside, walk.skip, walk.broken
                     opened = start + walk.opened if walk.opened >= 0 else opened
                 previous = _bytes_before(data, ends, before)
-                yield _Block(data, start, ends, previous, len(quotes) > 0, broken)
+                has_inner = len(ends) < len(every)
+                yield _Block(data, start, ends, previous, len(quotes) > 0, has_inner, broken)
                 before, start, raw = raw[-1], start + len(raw), following
         if inside and not is_exact:
             raise _IrregularQuotesError
@@ -490,7 +547,7 @@ class Scanner:
             # An empty block that says where the quote stands that nothing closes.
             nothing: Bytes = np.zeros(1, dtype=np.uint8)
             at_end = _bytes_before(nothing, _NO_POSITIONS, -1)
-            yield _Block(nothing, opened, _NO_POSITIONS, at_end, True, 0)
+            yield _Block(nothing, opened, _NO_POSITIONS, at_end, True, False, 0)
 
     def _outside_by_parity(
         self,

@@ -130,6 +130,7 @@ CSV_FAULTS: dict[str, Callable[[random.Random], bytes]] = {
     "cut gzip": _cut_gzip,
     "gzip bomb": lambda r: gzip.compress(_csv(r) + b"\n" * 3_000_000),
     "html": lambda r: b"<html><body>" + CANARY.encode() + b"</body></html>" * r.randrange(1, 9),
+    "unclosed quote": lambda r: _mutated(r, _line(lambda line: line.replace(",", ',"', 1))),
     "semicolons": lambda r: _csv(r).replace(b",", b";"),
 }
 

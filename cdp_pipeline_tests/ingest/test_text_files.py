@@ -101,6 +101,36 @@ def test_quotes_inside_plain_values_are_kept(shop: Shop) -> None:
     assert shop.rows("customer") == [('5" pipe',), ('a "b" c',)]
 
 
+def test_a_quote_that_swallows_records_refuses_the_file(shop: Shop) -> None:
+    good = "1,2.50,2024-01-01,,no"
+    for rows in (
+        ['o1,"Ada,' + good, "o2,Bo," + good, 'o3,Cy",' + good],
+        ['o1,"Ada,' + good, 'o2,Bo",' + good],
+    ):
+        shop.land_rows("orders.csv", *rows, f"o4,Di,{good}")
+        assert "a quoted value in record 1 spans" in shop.load_one().reason
+
+
+def test_a_text_of_several_lines_with_delimiters_is_a_text(shop: Shop) -> None:
+    lines = 'o1,"one, two, three\nfour, five, six, seven, eight, nine, ten\n,,,,,,",1,2.50,,,'
+    shop.land_rows("orders.csv", lines)
+    assert shop.load_one().rows_loaded == 1
+
+
+def test_excels_first_line_and_empty_rows_are_no_orders(shop: Shop) -> None:
+    shop.land("orders.csv", "sep=,\r\n" + TEXT.replace("\n", "\r\n") + ",,,,,,\r\n" * 5)
+    delivery = shop.load_one()
+    assert (delivery.rows_delivered, delivery.rows_loaded, delivery.rows_rejected) == (7, 2, 5)
+    assert shop.rejected("distinct reason") == [("an empty record",)]
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+def test_utf_16_needs_no_byte_order_mark(make_shop: ShopMaker, order: str) -> None:
+    shop = make_shop("encoding: utf-16")
+    shop.land("orders.csv", TEXT.encode(order))
+    assert shop.rows("customer") == NAMES
+
+
 def test_without_quotes_a_quote_is_a_letter(make_shop: ShopMaker) -> None:
     shop = make_shop('quote: ""\ndelimiter: ";"')
     shop.land_rows("orders.csv", 'o1;"Ada;1;2.50;;;', header=HEADER.replace(",", ";"))
