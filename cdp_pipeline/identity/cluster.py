@@ -60,7 +60,7 @@ class Ties:
 
 # A weight counts at most so much (log2) for or against: one absurdly rare agreement must not
 # outvote everything else, nor one contradiction a whole cluster.
-STRONGEST = 20.0
+STRONGEST = 40.0
 # How alike the evidence of two pairs of records is when both pairs lie between the same two
 # clusters: 1 says that further pairs add nothing, 0 that each is news.
 SAMENESS = 0.5

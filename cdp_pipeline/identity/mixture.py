@@ -211,10 +211,20 @@ def _classes(
         start["stayed"].append(m)
         start["moved"].append(0.1 * m + 0.9 * u if place and not personal else m)
         start["stranger"].append(u)
-        start["namesake"].append(0.3 * m + 0.7 * u if kind in _NAMES else u)
+        start["namesake"].append(_alike(m, u, kind))
         start["household"].append(u if personal else 0.7 * m + 0.3 * u)
         start["neighbour"].append(0.7 * m + 0.3 * u if place and not personal else u)
     return start
+
+
+def _alike(m: NDArray[np.float64], u: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    """Return what to expect of namesakes: names agree, addresses made of names are similar."""
+    if kind not in _NAMES:
+        return u
+    alike = 0.3 * m + 0.7 * u
+    if kind == "email":
+        alike[-1] = u[-1]
+    return np.asarray(alike / alike.sum())
 
 
 def _responsibilities(
