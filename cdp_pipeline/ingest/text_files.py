@@ -62,7 +62,7 @@ class Survey:
     broken_record : int
         Where quoting is broken: the record, the header being 0.
     is_uniform : bool
-        Whether all line ends are alike and no line is blank.
+        Whether all line ends are LF or all are CR LF, and no line is blank.
     has_nul, has_underscore : bool
         Whether there are NUL bytes, and underscores.
     has_inner_line_ends : bool
@@ -435,7 +435,7 @@ class Scanner:
             records=lines + (not is_ended),
             quoting="broken" if broken_record >= 0 else "stray" if is_exact else sound,
             broken_record=broken_record,
-            is_uniform=len(kinds) <= 1 and (blank == 0 or self.keeps_blank),
+            is_uniform=len(kinds) <= 1 and returns == pairs and (blank == 0 or self.keeps_blank),
             has_nul=has_nul,
             has_underscore=has_underscore,
             has_inner_line_ends=has_inner,
@@ -472,22 +472,26 @@ class Scanner:
         needed = np.unique(np.concatenate([wanted, wanted - 1]))
         ends: dict[int, int] = {-1: 0}
         seen = 0
-        for block in self._blocks(text.path, is_exact=text.survey.quoting == "stray"):
-            pairs = block.seconds()
-            # The CR of a CR LF does not end the line yet.
-            is_first = np.zeros(len(pairs), dtype=bool)
-            is_first[:-1] = pairs[1:]
-            at = block.ends[~is_first]
-            if len(at) and block.data[at[-1]] == _CR and at[-1] == len(block.data) - 1:
-                at = at[:-1] if self._next_is_feed(text.path, block) else at
+        for start, at in self._ends_of_records(text):
             here = needed[(needed >= seen) & (needed < seen + len(at))]
-            after = at[here - seen] + block.start + 1
-            ends.update(zip(here.tolist(), after.tolist(), strict=True))
+            ends.update(zip(here.tolist(), (at[here - seen] + start + 1).tolist(), strict=True))
             seen += len(at)
             if len(wanted) == 0 or seen > wanted[-1]:
                 break
         size = text.path.stat().st_size
         return {n: (ends.get(n - 1, size), ends.get(n, size)) for n in wanted.tolist()}
+
+    def _ends_of_records(self, text: TextFile) -> Iterator[tuple[int, Positions]]:
+        """Yield, block by block, its start and the positions in it of the LF that end records."""
+        if text.survey.quoting != "none":
+            for block in self._blocks(text.path, is_exact=text.survey.quoting == "stray"):
+                yield block.start, block.ends[block.data[block.ends] == _LF]
+            return
+        start = 0
+        with text.path.open("rb") as file:
+            while raw := file.read(_BLOCK):
+                yield start, np.flatnonzero(np.frombuffer(raw, dtype=np.uint8) == _LF)
+                start += len(raw)
 
     def like_several_records(self, text: TextFile, width: int) -> Iterator[int]:
         """Yield the numbers of records of which each line alone has `width` values.
@@ -506,14 +510,9 @@ class Scanner:
                 before = np.concatenate([[False], fits])
                 after = np.concatenate([fits, [False]])
                 hits = every[is_inner & before & after]
-                yield from (seen + np.searchsorted(block.ends, hits)).tolist()
+                ends = block.ends[block.data[block.ends] == _LF]
+                yield from (seen + np.searchsorted(ends, hits)).tolist()
             seen += int(np.count_nonzero(block.data[block.ends] == _LF))
-
-    @staticmethod
-    def _next_is_feed(path: Path, block: _Block) -> bool:
-        with path.open("rb") as file:
-            file.seek(block.start + len(block.data))
-            return file.read(1) == b"\n"
 
     def _blocks(self, path: Path, *, is_exact: bool) -> Iterator[_Block]:
         """Yield a file block by block, with the line ends that stand outside quotes."""
