@@ -28,13 +28,13 @@ def main() -> None:
     warehouse = Warehouse(home, project, RunContext(run_id="bare"))
     sources = source_steps(home)
     steps = {name: step for step in python_steps() for name in step.makes}
-    done: set[str] = set()
+    for load in sources.values():
+        load(warehouse)
+    done = set(sources)
     for name, table in project.tables.items():
         if name in done:
             continue
-        if name in sources:
-            sources[name](warehouse)
-        elif name in steps:
+        if name in steps:
             steps[name].run(warehouse)
             done.update(steps[name].makes)
         else:
