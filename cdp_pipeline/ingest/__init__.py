@@ -8,11 +8,11 @@ How the parts work together::
 
 - `contracts`: ``load_contracts(folder)``, `SourceTable`, `Column`, `ContractError`
 - `landing`: ``discover(contract, landing)``, ``landed_state(contracts, landing)``, `LandedFile`
-- `load`: ``load_source(...)`` -> `LoadReport`, ``load_delivery(...)`` -> `Delivery`, `Limits`
+- `load`: ``load_source(...)`` -> `LoadReport`, ``load_delivery(...)`` -> `Delivery`; `Limits`
 - `current`: ``current_rows(contract, deliveries, store=...)`` -> `CurrentRows`
 - `ledger`: ``deliveries_table(...)``, ``rejected_table(...)`` -> `LedgerTable`
 - `deliveries`: `Delivery` and its sidecar; `drift`: `Drift`; `text_files`, `values`: how CSV
-  becomes records and values
+  becomes records and values; `csv_files`, `parquet_files`, `typed_rows`, `judging`: one file read
 
 Row accounting holds for every delivery: delivered = loaded + rejected + refused + already loaded.
 """
@@ -21,6 +21,7 @@ from cdp_pipeline.ingest.contracts import Column, ContractError, SourceTable, lo
 from cdp_pipeline.ingest.current import CurrentRows, current_rows
 from cdp_pipeline.ingest.deliveries import Delivery, read_deliveries
 from cdp_pipeline.ingest.drift import Drift
+from cdp_pipeline.ingest.jobs import Limits
 from cdp_pipeline.ingest.landing import LandedFile, LandingError, discover, landed_state
 from cdp_pipeline.ingest.ledger import (
     DELIVERY_COLUMNS,
@@ -29,7 +30,7 @@ from cdp_pipeline.ingest.ledger import (
     deliveries_table,
     rejected_table,
 )
-from cdp_pipeline.ingest.load import Limits, LoadReport, load_delivery, load_source
+from cdp_pipeline.ingest.load import LoadReport, load_delivery, load_source
 
 __all__ = [
     "DELIVERY_COLUMNS",

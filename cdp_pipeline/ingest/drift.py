@@ -239,6 +239,11 @@ def type_change(contract: SourceTable, name: str, file_type: str) -> Drift:
     )
 
 
+def refusal(breaking: Sequence[Drift]) -> tuple[str, str]:
+    """Return reason and hint of a delivery that is refused for its drift."""
+    return "; ".join(drift.message for drift in breaking), " ".join(d.hint for d in breaking)
+
+
 def delimiter_hint(
     contract: SourceTable, header: Sequence[str], splits: Mapping[str, Sequence[str]]
 ) -> tuple[str, str] | None:

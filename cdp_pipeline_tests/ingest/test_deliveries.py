@@ -156,7 +156,7 @@ def test_the_same_row_again_does_not_count_as_bad(shop: Shop) -> None:
 def test_record_numbers_hold_however_rows_are_stored(
     make_shop: ShopMaker, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr("cdp_pipeline.ingest.load._MOST_EXCEPTIONS", most)
+    monkeypatch.setattr("cdp_pipeline.ingest.judging._MOST_EXCEPTIONS", most)
     shop = make_shop("max_rejected_share: 1")
     rows = []
     for n in range(60):
@@ -232,16 +232,16 @@ def test_a_file_changed_while_loading_is_refused_and_loaded_later(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shop.land_rows("orders.csv", _order(1))
-    from cdp_pipeline.ingest import load
+    from cdp_pipeline.ingest import csv_files
 
-    judge = load._judge_rows
+    judge = csv_files.judge_rows
 
     def slow(*given: object) -> None:
         judge(*given)  # type: ignore[arg-type]
         shop.land_rows("orders.csv", _order(1), _order(2))
 
     with monkeypatch.context() as patch:
-        patch.setattr(load, "_judge_rows", slow)
+        patch.setattr(csv_files, "judge_rows", slow)
         assert "changed while it was being loaded" in shop.load_one().reason
     os.utime(path)
     assert shop.load_one().rows_loaded == 2

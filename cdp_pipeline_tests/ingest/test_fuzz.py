@@ -284,7 +284,7 @@ def test_an_error_of_the_machine_has_no_value_in_it(
     def no_memory(*_: object, **__: object) -> None:
         raise duckdb.OutOfMemoryException(f"could not allocate for {CANARY}")
 
-    monkeypatch.setattr("cdp_pipeline.ingest.load._copy", no_memory)
+    monkeypatch.setattr("cdp_pipeline.ingest.csv_files.write_rows", no_memory)
     shop.land_rows("orders.csv", f"o1,{CANARY},1,2.50,2024-01-01,,no")
     with pytest.raises(CdpError) as error:
         shop.load()

@@ -1,0 +1,172 @@
+"""Which of the rows written count: bad values, duplicate keys, record numbers, acceptance.
+
+Belongs here: everything decided after a file's rows are typed, for CSV and Parquet alike.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb.func
+import numpy as np
+import numpy.typing as npt
+
+from cdp_pipeline.ingest.contracts import SourceTable
+from cdp_pipeline.ingest.deliveries import Delivery
+from cdp_pipeline.ingest.jobs import WRONG_ENCODING, Job, Outcome, Reject
+from cdp_pipeline.ingest.text_files import UnreadableFileError
+from cdp_pipeline.ingest.typed_rows import NUL_PROBLEM, PARQUET_OPTIONS, rewritten, stored
+from cdp_pipeline.ingest.values import reason, repair_hint
+from cdp_pipeline.warehouse.engine import Connection, identifier, literal
+
+_MOST_EXCEPTIONS = 5_000
+_HASH_IN_MEMORY = 50_000_000
+Numbers = npt.NDArray[np.int64]
+
+
+def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery | None) -> None:
+    """Refuse a delivery with too many bad records, or an empty one that would remove everything."""
+    bad = Counter(
+        (reject.column, reject.reason)
+        for reject in outcome.rejects.values()
+        if not reject.is_harmless
+    )
+    share = bad.total() / outcome.delivered if outcome.delivered else 0.0
+    if share > contract.max_rejected_share:
+        most = "; ".join(
+            f"{column + ': ' if column else ''}{why} ({count} records)"
+            for (column, why), count in bad.most_common(3)
+        )
+        hint = (
+            f"Check encoding at {contract.where('encoding')}: latin-1 or cp1252?"
+            if bad.most_common(1)[0][0][1] == WRONG_ENCODING
+            else "See sources.rejected_rows for examples. Mend the source, the contract at"
+            f" {contract.where()}, or its max_rejected_share."
+        )
+        raise UnreadableFileError(
+            f"{bad.total()} of {outcome.delivered} records are bad ({share:.0%}, at most"
+            f" {contract.max_rejected_share:.0%} are allowed): {most}",
+            hint,
+        )
+    is_emptying = contract.delivery == "snapshot" and outcome.loaded == 0
+    if is_emptying and before is not None and before.rows_loaded and not contract.allow_empty:
+        raise UnreadableFileError(
+            f"it has no rows, where the snapshot before had {before.rows_loaded}",
+            f"If the table really is empty now, set allow_empty: true at {contract.where()}.",
+        )
+
+
+def judge_rows(
+    con: Connection, job: Job, outcome: Outcome, rows: int, shapes: Mapping[int, Reject]
+) -> None:
+    """Find bad and duplicate rows among those written, and settle the record numbers."""
+    contract = job.contract
+    numbers = sorted(shapes)
+    gaps = np.asarray([n - 1 - i for i, n in enumerate(numbers)], dtype=np.int64)
+    problems = con.execute(
+        f"select file_row_number, _problem from {stored(job.target)} where _problem is not null"
+    ).fetchall()
+    duplicates = _duplicates(con, job, rows)
+    outcome.rejects = dict(shapes)
+    for row, code in problems:
+        outcome.rejects[_number(gaps, row)] = _reject_for(contract, int(code))
+    for row, is_same in duplicates.items():
+        outcome.rejects[_number(gaps, row)] = _duplicate_reject(contract, is_same)
+    outcome.loaded = rows - len(problems) - len(duplicates)
+    outcome.has_problem_rows = bool(problems)
+    if len(gaps) + len(duplicates) > _MOST_EXCEPTIONS:
+        _number_rows(con, job, gaps, duplicates)
+        outcome.has_record_numbers, outcome.has_problem_rows = True, False
+    else:
+        outcome.row_gaps = tuple(gaps.tolist())
+        outcome.dropped_rows = tuple(sorted(duplicates))
+
+
+def _number(gaps: Numbers, row: int) -> int:
+    """Return the record number of a row: rows before it, and records that are not rows."""
+    return row + 1 + int(np.searchsorted(gaps, row, side="right"))
+
+
+def _reject_for(contract: SourceTable, code: int) -> Reject:
+    if code == NUL_PROBLEM:
+        return Reject("", "a NUL byte in a text value", "Was the file damaged? Deliver it again.")
+    name = list(contract.columns)[(code - 1) // 2]
+    column = contract.columns[name]
+    if code % 2:
+        hint = f"Fill it in the source, or change key or required at {contract.where()}."
+        return Reject(name, "missing: a row needs a value here", hint)
+    return Reject(name, reason(column, contract), repair_hint(column, contract))
+
+
+def _duplicate_reject(contract: SourceTable, is_same: bool) -> Reject:
+    column = ", ".join(contract.key)
+    if is_same:
+        return Reject(column, "duplicate key: the same row again", "Nothing to do.", True)
+    hint = f"Is {column} really the key? See {contract.where('key')}."
+    return Reject(column, "duplicate key: another row with this key was kept", hint)
+
+
+def _duplicates(con: Connection, job: Job, rows: int) -> dict[int, bool]:
+    """Return the rows that repeat a key and lose, and whether they equal the one before them.
+
+    Of the rows with one key the latest by `changed_at` is kept, then the greatest by content.
+    """
+    contract = job.contract
+    key = ", ".join(identifier(name) for name in contract.key)
+    good = f"{stored(job.target)} where _problem is null"
+    repeated = _repeated_hashes(con, f"select hash({key}) as h from {good}", rows)
+    if len(repeated) == 0:
+        return {}
+    import pyarrow as pa
+
+    con.register("repeated", pa.table({"h": pa.array(repeated, type=pa.uint64())}))
+    content = ", ".join(f"{identifier(name)} desc nulls last" for name in contract.columns)
+    every = ", ".join(identifier(name) for name in contract.columns)
+    changed = f"{identifier(contract.changed_at)} desc nulls last, " if contract.changed_at else ""
+    found = con.execute(
+        f"select file_row_number, again > 1 from (select file_row_number,"
+        f" row_number() over (partition by {key} order by {changed}{content}, file_row_number)"
+        f" as place, row_number() over (partition by {every} order by file_row_number) as again"
+        f" from {good} and hash({key}) in (select h from repeated)) where place > 1"
+    ).fetchall()
+    return {int(row): bool(is_same) for row, is_same in found}
+
+
+def _repeated_hashes(con: Connection, query: str, rows: int) -> npt.NDArray[np.uint64]:
+    """Return the hashes that occur more than once; nearly always none.
+
+    Sorting the hashes costs a fifth of counting distinct keys.
+    """
+    if rows > _HASH_IN_MEMORY:
+        found = con.execute(f"select h from ({query}) group by h having count(*) > 1").fetchall()
+        return np.asarray([row[0] for row in found], dtype=np.uint64)
+    hashes: npt.NDArray[np.uint64] = np.sort(np.asarray(con.execute(query).fetchnumpy()["h"]))
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+
+
+def _number_rows(con: Connection, job: Job, gaps: Numbers, duplicates: Mapping[int, bool]) -> None:
+    """Write the rows anew without the bad ones, each with its record number.
+
+    Costs a second pass; a few exceptions are rather kept in the sidecar.
+    """
+    import pyarrow as pa
+
+    def numbered(rows: Any) -> Any:
+        place = rows.to_numpy(zero_copy_only=False).astype(np.int64)
+        return pa.array(place + 1 + np.searchsorted(gaps, place, side="right"), type=pa.int64())
+
+    con.create_function(
+        "numbered", numbered, ["bigint"], "bigint", type=duckdb.func.PythonUDFType.ARROW
+    )
+    con.register("dropped", pa.table({"r": pa.array(sorted(duplicates), type=pa.int64())}))
+    wanted = ", ".join(identifier(name) for name in job.contract.columns)
+    target = rewritten(job.target)
+    con.execute(
+        f"copy (select {wanted}, numbered(file_row_number) as _record_number,"
+        f" cast(null as usmallint) as _problem from {stored(job.target)}"
+        " where _problem is null and file_row_number not in (select r from dropped)"
+        f" order by file_row_number) to {literal(target)} {PARQUET_OPTIONS}"
+    ).fetchall()
+    target.replace(job.target)
