@@ -156,6 +156,6 @@ def _colleagues(
 
 
 def _switchboards(country: npt.NDArray[np.int8], chance: np.random.Generator) -> Ints:
-    bases = np.array([80_000_000, 22_000_000, 33_000_000, 90_000_000])[country]
-    spans = np.array([999_999, 999_999, 1_999_999, 9_999_999])[country]
+    bases = np.array([402_000_000, 23_000_000, 76_100_000, 92_000_000])[country]
+    spans = np.array([7_999_999, 999_999, 899_999, 5_999_999])[country]
     return np.asarray(bases + (chance.random(len(country)) * spans).astype(np.int64))

@@ -14,15 +14,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cdp_pipeline.synthetic import exports
-from cdp_pipeline.synthetic.assortment import make_assortment, make_stores
+from cdp_pipeline.synthetic.assortment import Assortment, make_assortment, make_stores
 from cdp_pipeline.synthetic.baskets import fill_baskets, order_numbers
 from cdp_pipeline.synthetic.behaviour import (
+    Purchases,
     add_anonymous,
     draw_habits,
     draw_purchases,
     open_accounts,
 )
 from cdp_pipeline.synthetic.campaigns import (
+    Consents,
     Messages,
     Recipients,
     all_recipients,
@@ -44,8 +46,8 @@ from cdp_pipeline.synthetic.records import (
     member_records,
     user_records,
 )
-from cdp_pipeline.synthetic.service import draw_tickets
-from cdp_pipeline.synthetic.tastes import draw_tastes
+from cdp_pipeline.synthetic.service import Tickets, draw_tickets
+from cdp_pipeline.synthetic.tastes import Tastes, draw_tastes
 
 DEFAULT_PEOPLE = 5_400
 DEFAULT_SEED = 7
@@ -107,13 +109,41 @@ def write_company(
         Rows per file, and what is orphaned in them.
     """
     dice = Dice(seed)
+    everything = _invent(people, lines_per_record, dice)
+    _empty(landing)
+    land = _write_landing(landing, everything, dice)
+    rows = {name: land.rows[name] for name in sorted(land.rows)}
+    summary = CompanySummary(people, seed, lines_per_record, rows, land.orphans)
+    _empty(truth)
+    _write_truth(truth, everything, land, summary)
+    return summary
+
+
+@dataclass(frozen=True)
+class _Everything:
+    """A whole company before it is written down."""
+
+    world: World
+    assortment: Assortment
+    tastes: Tastes
+    contacts: SystemRecords
+    users: SystemRecords
+    members: SystemRecords
+    recipients: Recipients
+    consents: Consents
+    messages: Messages
+    purchases: Purchases
+    tickets: Tickets
+
+
+def _invent(people: int, lines_per_record: float, dice: Dice) -> _Everything:
     persons = make_people(people, dice)
     firms = make_companies(round(people * COMPANY_SHARE), persons, dice)
     accounts = open_accounts(persons, firms, dice)
     habits = draw_habits(accounts, lines_per_record * accounts.records, dice)
     purchases = draw_purchases(accounts, habits, dice)
-    stores, assortment = make_stores(dice), make_assortment(dice)
-    world = World(persons, firms, accounts, habits, stores)
+    assortment = make_assortment(dice)
+    world = World(persons, firms, accounts, habits, make_stores(dice))
     tastes = draw_tastes(accounts, habits, assortment, dice)
 
     members = member_records(world, purchases, dice)
@@ -126,41 +156,46 @@ def write_company(
     messages = run_campaigns(recipients, consents, purchases, habits, tastes, dice)
     purchases = with_campaign_orders(purchases, messages, recipients, accounts, dice)
     purchases = add_anonymous(purchases, dice)
-    tickets = draw_tickets(
-        world, purchases, order_numbers(purchases), contacts, users, assortment, dice
+    numbers = order_numbers(purchases)
+    tickets = draw_tickets(world, purchases, numbers, contacts, users, assortment, dice)
+    return _Everything(
+        world=world,
+        assortment=assortment,
+        tastes=tastes,
+        contacts=contacts,
+        users=users,
+        members=members,
+        recipients=recipients,
+        consents=consents,
+        messages=messages,
+        purchases=purchases,
+        tickets=tickets,
     )
 
-    land = exports.Landing(landing, {}, Defects(), {})
-    _empty(landing)
-    exports.write_contacts(land, contacts)
-    exports.write_users(land, users)
-    exports.write_members(land, members, persons.country[members.buyer])
-    exports.write_products(land, assortment)
+
+def _write_landing(folder: Path, made: _Everything, dice: Dice) -> exports.Landing:
+    land = exports.Landing(folder, {}, Defects(), {})
+    persons, firms = made.world.people, made.world.companies
+    stores = made.world.stores
+    exports.write_contacts(land, made.contacts)
+    exports.write_users(land, made.users)
+    exports.write_members(land, made.members, persons.country[made.members.buyer])
+    exports.write_products(land, made.assortment)
     exports.write_stores(land, stores)
     exports.write_exchange_rates(land, dice)
-    exports.write_consents(land, consents, recipients)
-    exports.write_messages(land, messages, recipients)
-    exports.write_tickets(land, tickets, dice)
+    exports.write_consents(land, made.consents, made.recipients)
+    exports.write_messages(land, made.messages, made.recipients)
+    exports.write_tickets(land, made.tickets, dice)
     countries = np.concatenate([persons.country, firms.country])
     cities = np.concatenate([persons.homes.city[persons.home], firms.homes.city])
-    baskets = fill_baskets(purchases, tastes, assortment, countries, people, dice)
+    baskets = fill_baskets(
+        made.purchases, made.tastes, made.assortment, countries, len(persons), dice
+    )
+    home_stores = stores.nearest[cities]
     exports.write_orders(
-        land, baskets, users, members, stores.nearest[cities], stores, assortment, dice
+        land, baskets, made.users, made.members, home_stores, stores, made.assortment, dice
     )
-    rows = {name: land.rows[name] for name in sorted(land.rows)}
-    summary = CompanySummary(people, seed, lines_per_record, rows, land.orphans)
-    _empty(truth)
-    _write_truth(
-        truth,
-        world,
-        (contacts, users, members),
-        recipients,
-        messages,
-        purchases.buyer,
-        land,
-        summary,
-    )
-    return summary
+    return land
 
 
 def _empty(folder: Path) -> None:
@@ -178,33 +213,13 @@ def _buyer_ids(buyer: Ints, people: int) -> Text:
 
 
 def _write_truth(
-    folder: Path,
-    world: World,
-    systems: tuple[SystemRecords, SystemRecords, SystemRecords],
-    recipients: Recipients,
-    messages: Messages,
-    order_buyers: npt.NDArray[np.int32],
-    land: exports.Landing,
-    summary: CompanySummary,
+    folder: Path, made: _Everything, land: exports.Landing, summary: CompanySummary
 ) -> None:
-    write_parquet(folder / "records.parquet", _records_truth(world, systems))
-    write_parquet(folder / "people.parquet", _people_truth(world, order_buyers))
-    codes = pa.array(campaign_codes(), pa.string())
+    systems = (made.contacts, made.users, made.members)
+    write_parquet(folder / "records.parquet", _records_truth(made.world, systems))
+    write_parquet(folder / "people.parquet", _people_truth(made.world, made.purchases.buyer))
     write_parquet(
-        folder / "campaign_effects.parquet",
-        pa.table(
-            {
-                "campaign_id": take(codes, messages.campaign),
-                "source": take(
-                    pa.array(["crm", "webshop"], pa.string()),
-                    recipients.system[messages.recipient],
-                ),
-                "record_id": take(recipients.record_id, messages.recipient),
-                "is_control": pa.array(messages.is_control),
-                "added_order_chance": pa.array(messages.added_order_chance),
-                "added_order": pa.array(messages.added_order),
-            }
-        ),
+        folder / "campaign_effects.parquet", _effects_truth(made.messages, made.recipients)
     )
     write_parquet(folder / "bad_rows.parquet", land.defects.table())
     facts = {
@@ -218,6 +233,21 @@ def _write_truth(
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
+
+
+def _effects_truth(messages: Messages, recipients: Recipients) -> pa.Table:
+    codes = pa.array(campaign_codes(), pa.string())
+    systems = pa.array(["crm", "webshop"], pa.string())
+    return pa.table(
+        {
+            "campaign_id": take(codes, messages.campaign),
+            "source": take(systems, recipients.system[messages.recipient]),
+            "record_id": take(recipients.record_id, messages.recipient),
+            "is_control": pa.array(messages.is_control),
+            "added_order_chance": pa.array(messages.added_order_chance),
+            "added_order": pa.array(messages.added_order),
+        }
+    )
 
 
 def _records_truth(

@@ -168,21 +168,29 @@ GIVEN: dict[str, dict[str, tuple[str, str, str]]] = {
 # origin -> (female given, male given, surnames): names that came with people, in all countries.
 ORIGINS: dict[str, tuple[str, str, str]] = {
     "arabic": (
-        "Fatima Zahra Noor Maryam Layla Amina Hanan Rania Huda Yasmin Zainab Sara Khadija Dina "
-        "Samira Nadia Salma Rana Israa Hiba Aya Lina Mona Ruba Farah",
+        "Fatima Zahra Noor Maryam Layla Amina Hanan Rania Huda Yasmin Mariam Nour Sana Iman Sahar "
+        "Rim Dalia Lamia Wafa Manal Hala Reem Asma Noura Suha Ghada Nawal Rasha Abir Fadia Mayssa "
+        "Jana Zainab Sara Khadija Dina Samira Nadia Salma Rana Israa Hiba Aya Lina Mona Ruba Farah",
         "Mohamed Ahmed Ali Hassan Omar Mahmoud Ibrahim Yousef Khaled Mustafa Hussein Abdullah "
-        "Samir Karim Tariq Bilal Amir Walid Hamza Fadi Ziad Nabil Rami Anas Jamal",
+        "Samir Karim Tariq Bilal Amir Walid Hamza Fadi Ziad Nabil Rami Anas Jamal Adel Bassam "
+        "Firas Ghassan Haitham Imad Issam Jihad Kamal Marwan Mazen Munir Nader Osama Qusay Raed "
+        "Salim Sami Tareq Wael Yasser Zakaria Amin Faisal Louay",
         "Mohamed Ali Ahmed Hassan Ibrahim Hussein Mahmoud Khalil Abbas Saleh Yousef Haddad Khoury "
-        "Al-Khatib Nasser Saad Jaber Hamdan Mansour Aziz Said Karim Darwish Kassem Al-Sayed "
-        "Younes Barakat Shaheen Najjar Awad",
+        "Al-Khatib Nasser Saad Jaber Hamdan Mansour Aziz Said Karim Darwish Kassem Hamid Salem "
+        "Farah Rahman Taha Zaki Badawi Sabbagh Hariri Mahdi Alwan Jabbar Kadhim Obeid Fares Shami "
+        "Halabi Masri Tamimi Qasim Rashid Salman Sultan Wahid Yassin Ziadeh Nasr Aboud Mousa Issa "
+        "Hanna Saeed Fayad Hammoud Ramadan Al-Sayed Younes Barakat Shaheen Najjar Awad",
     ),
     "somali": (
-        "Hodan Fadumo Sagal Ayaan Ifrah Amina Halimo Nasra Hawa Sahra Ubah Deqa Farhiya Khadra "
-        "Maryan Asha Zamzam Hibaq Ilhan Suad",
+        "Hodan Fadumo Sagal Ayaan Ifrah Amina Halimo Nasra Hawa Sahra Ubah Deqa Fardowsa Hibo Idil "
+        "Kaltun Luul Muna Nimo Rahma Saynab Xaawo Yasmiin Farhiya Khadra Maryan Asha Zamzam Hibaq "
+        "Ilhan Suad",
         "Abdi Mohamed Abdullahi Ahmed Yusuf Ismail Abdirahman Mahad Farah Liban Hassan Mukhtar "
-        "Jama Omar Ali Guled Bashir Sharmarke Said Warsame",
+        "Jama Omar Ali Guled Bashir Abdiaziz Abdikadir Ayanle Burhan Dahir Hamse Idris Khadar "
+        "Mustafe Nuur Roble Sakariye Sharmarke Said Warsame",
         "Mohamed Ali Hassan Ahmed Abdi Omar Farah Jama Warsame Yusuf Abdullahi Ismail Nur Osman "
-        "Aden Hersi Elmi Duale Mohamud Gure",
+        "Aden Hersi Elmi Duale Mohamud Gure Abdirahman Artan Barre Dirie Egal Gedi Haji Hirsi Ige "
+        "Jimale Mire Roble Samatar Shire Sheikh Ugas",
     ),
     "balkan": (
         "Amra Jasmina Emina Selma Ivana Marija Jelena Mirela Aida Lejla Sanja Snežana Dragana "
@@ -203,12 +211,16 @@ ORIGINS: dict[str, tuple[str, str, str]] = {
         "Michalski Król Wieczorek Jabłoński Wróbel Majewski",
     ),
     "persian": (
-        "Maryam Zahra Shirin Nasrin Parisa Leila Mina Azadeh Nazanin Roya Golnaz Mahsa Elham "
+        "Maryam Zahra Shirin Bahar Donya Elnaz Ghazal Haleh Katayoun Ladan Mehrnaz Negar Pegah "
+        "Simin Taraneh Yalda Nasrin Parisa Leila Mina Azadeh Nazanin Roya Golnaz Mahsa Elham "
         "Setareh Fereshteh Mitra Laleh Sahar Niloufar Ziba",
         "Ali Reza Mehdi Hossein Amir Behzad Kamran Dariush Farhad Arash Babak Saeed Masoud Kaveh "
-        "Omid Siavash Ehsan Navid Hamid Bahram",
+        "Omid Siavash Ehsan Navid Hamid Bahram Ardalan Cyrus Farzad Houshang Iraj Jamshid Keyvan "
+        "Mansour Nima Parviz Ramin Shahin Vahid",
         "Ahmadi Mohammadi Hosseini Karimi Rezaei Moradi Jafari Rahimi Sadeghi Ghasemi Ebrahimi "
-        "Hashemi Akbari Nazari Rostami Soltani Tehrani Kazemi Azizi Heydari Farahani Zand",
+        "Hashemi Akbari Nazari Rostami Soltani Tehrani Kazemi Azizi Heydari Farahani Zand Abbasi "
+        "Bagheri Davoudi Esfahani Fallahi Ghorbani Habibi Imani Jalali Kamali Lotfi Mousavi Naderi "
+        "Pourmand Qorbani Razavi Sharifi Tavakoli Vaziri Yazdani",
     ),
     "turkish": (
         "Ayşe Fatma Emine Hatice Zeynep Elif Meryem Özlem Sibel Gülsen Songül Sevgi Derya Aylin "
@@ -219,12 +231,16 @@ ORIGINS: dict[str, tuple[str, str, str]] = {
         "Koç Kurt Özdemir Şimşek Polat Korkmaz Acar Bozkurt",
     ),
     "asian": (
-        "Linh Mai Thi Hoa Nguyet Somchai Siriporn Wanida Malee Mei Li Yan Xiaoli Priya Anjali "
+        "Linh Mai Thi Hoa Lan Thuy Phuong Trang Nga Hanh Ying Jing Xia Na Rui Deepa Kavita Lakshmi "
+        "Meena Nisha Pooja Nguyet Somchai Siriporn Wanida Malee Mei Li Yan Xiaoli Priya Anjali "
         "Sunita Maria-Luisa Jocelyn Rowena Thao",
         "Minh Anh Tuan Hung Duc Nam Wei Jian Hao Raj Arjun Vikram Sanjay Jun Long Quang Van Binh "
-        "Jose Ramon",
+        "Jose Ramon Khanh Phong Son Thanh Viet Bo Chao Feng Gang Amit Deepak Gaurav Kiran Mohan "
+        "Nikhil Ravi",
         "Nguyen Tran Le Pham Hoang Vu Dang Bui Do Wang Li Zhang Chen Liu Singh Kumar Sharma Patel "
-        "Santos Reyes Cruz Srisuk Chaiyasit Wongsa Saetang",
+        "Santos Reyes Cruz Srisuk Chaiyasit Wongsa Duong Ngo Phan Truong Huynh Yang Huang Zhao Wu "
+        "Xu Sun Ma Zhu Guo Gupta Singhania Reddy Iyer Nair Garcia Mendoza Ramos Bautista "
+        "Villanueva Aquino Boonmee Saetang",
     ),
     "icelandic": (
         "Guðrún Anna Sigríður Kristín Margrét Helga Sigrún Ingibjörg Jóhanna María Katrín Hildur",
@@ -483,17 +499,8 @@ def _icelandic_patronyms(suffix: str) -> list[str]:
     return [father + suffix for father in fathers.split()]
 
 
-@cache
-def name_book() -> NameBook:
-    """Make the lists and pools of all names, the same ones every time.
-
-    Examples
-    --------
-    >>> book = name_book()
-    >>> book.surnames[book.surname_pools["SE"].ids[0]]
-    'Andersson'
-    """
-    given_index, surname_index = _Index(), _Index()
+def _given_pools(given_index: _Index) -> dict[tuple[str, str, int], Pool]:
+    """Pool given names by country, gender and generation."""
     given_pools: dict[tuple[str, str, int], Pool] = {}
     for country, genders in GIVEN.items():
         for gender, cohorts in genders.items():
@@ -514,6 +521,21 @@ def name_book() -> NameBook:
                 given_pools[country, gender, cohort] = _pool(
                     given_index, names + neighbours, weights
                 )
+    return given_pools
+
+
+@cache
+def name_book() -> NameBook:
+    """Make the lists and pools of all names, the same ones every time.
+
+    Examples
+    --------
+    >>> book = name_book()
+    >>> book.surnames[book.surname_pools["SE"].ids[0]]
+    'Andersson'
+    """
+    given_index, surname_index = _Index(), _Index()
+    given_pools = _given_pools(given_index)
     origin_given_pools: dict[tuple[str, str], Pool] = {}
     surname_pools = {country: _surname_pool(surname_index, country) for country in COUNTRIES}
     for origin, (female, male, surnames) in ORIGINS.items():

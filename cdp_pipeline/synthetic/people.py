@@ -225,7 +225,6 @@ def _draw_given_names(
     homes: _Households, dice: Dice
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
     """Draw names by country, sex and generation; some households came from elsewhere."""
-    book = name_book()
     chance = dice.stream("people.given")
     count = len(homes.country)
     origin_of_household = np.where(
@@ -236,56 +235,70 @@ def _draw_given_names(
     origin = np.where(homes.is_flat, origin_of_household, origin_of_household[homes.head])
     mixed = homes.is_partner & (chance.random(count) < 0.15)
     origin = np.where(mixed, origin_of_household, origin).astype(np.int8)
-    year = 1970 + homes.born / 365.25
-    cohort = np.digitize(year, (1958, 1985))
     uniform = chance.random(count)
-    given = np.zeros(count, dtype=np.int32)
     local = (origin < 0) | (homes.is_child & (chance.random(count) < 0.4))
-    for country_number, country in enumerate(COUNTRIES):
-        for gender in ("f", "m"):
-            of_gender = (homes.country == country_number) & (homes.female == (gender == "f"))
-            for generation in range(3):
-                rows = of_gender & local & (cohort == generation)
-                given[rows] = book.given_pools[country, gender, generation].draw(uniform[rows])
-    for origin_number, name in enumerate(ORIGIN_NAMES):
-        for gender in ("f", "m"):
-            rows = ~local & (origin == origin_number) & (homes.female == (gender == "f"))
-            given[rows] = book.origin_given_pools[name, gender].draw(uniform[rows])
-    given = _apart(homes, given, local, chance)
-    # A child may bear the parent's own name.
-    junior = (
-        homes.is_child & (homes.female == homes.female[homes.head]) & (chance.random(count) < 0.015)
+    given = _given_names(
+        homes.country, homes.female, homes.born, np.where(local, -1, origin), uniform
     )
+    given = _apart(homes, given, origin, local, chance)
+    # A child may bear the parent's own name; of twins, neither does.
+    named_after = homes.is_child & (homes.kind != TWINS)
+    named_after &= homes.female == homes.female[homes.head]
+    junior = named_after & (chance.random(count) < 0.015)
     return np.where(junior, given[homes.head], given), origin
 
 
 def _apart(
-    homes: _Households, given: npt.NDArray[np.int32], local: Mask, chance: np.random.Generator
+    homes: _Households,
+    given: npt.NDArray[np.int32],
+    origin: Rows,
+    local: Mask,
+    chance: np.random.Generator,
 ) -> npt.NDArray[np.int32]:
-    """Draw again for who would share the given name of the person before in the household."""
-    book = name_book()
+    """Draw again for who would share a given name within the household."""
+    drawn = given.copy()
+    for _ in range(4):
+        again = np.flatnonzero(_named_alike(homes, drawn))
+        drawn[again] = _given_names(
+            homes.country[again],
+            homes.female[again],
+            homes.born[again],
+            np.where(local, -1, origin)[again],
+            chance.random(len(again)),
+        )
+    return drawn
+
+
+def _named_alike(homes: _Households, given: npt.NDArray[np.int32]) -> Mask:
     same = np.zeros(len(given), dtype=bool)
     for back in (1, 2, 3):
-        neighbour = np.maximum(np.arange(len(given)) - back, 0)
-        of_household = (homes.number[neighbour] == homes.number) & (homes.place >= back)
-        same |= of_household & (given[neighbour] == given)
-    again = np.flatnonzero(same & local)
-    year = 1970 + homes.born[again] / 365.25
-    cohort = np.digitize(year, (1958, 1985))
-    uniform = chance.random(len(again))
-    drawn = given.copy()
-    for country_number, country in enumerate(COUNTRIES):
-        for gender in ("f", "m"):
+        earlier = np.maximum(np.arange(len(given)) - back, 0)
+        of_household = (homes.number[earlier] == homes.number) & (homes.place >= back)
+        same |= of_household & (given[earlier] == given)
+    return same
+
+
+def _given_names(
+    country: Rows,
+    female: Mask,
+    born: Rows,
+    origin: Rows,
+    uniform: npt.NDArray[np.float64],
+) -> npt.NDArray[np.int32]:
+    """Give names by country, sex and generation, or by origin where that is not -1."""
+    book = name_book()
+    cohort = np.digitize(1970 + born / 365.25, (1958, 1985))
+    given = np.zeros(len(country), dtype=np.int32)
+    for gender in ("f", "m"):
+        of_gender = female == (gender == "f")
+        for number, name in enumerate(COUNTRIES):
             for generation in range(3):
-                rows = (
-                    (homes.country[again] == country_number)
-                    & (homes.female[again] == (gender == "f"))
-                    & (cohort == generation)
-                )
-                drawn[again[rows]] = book.given_pools[country, gender, generation].draw(
-                    uniform[rows]
-                )
-    return drawn
+                rows = of_gender & (origin < 0) & (country == number) & (cohort == generation)
+                given[rows] = book.given_pools[name, gender, generation].draw(uniform[rows])
+        for number, name in enumerate(ORIGIN_NAMES):
+            rows = of_gender & (origin == number)
+            given[rows] = book.origin_given_pools[name, gender].draw(uniform[rows])
+    return given
 
 
 def _normal(weights: tuple[float, ...]) -> npt.NDArray[np.float64]:
@@ -315,7 +328,11 @@ def _draw_surnames(
     renamed_on = np.where(
         married, chance.integers(START_DAY - 900, END_DAY - 60, count), NEVER
     ).astype(np.int32)
-    doubled = homes.female & ~homes.is_child & (chance.random(count) < 0.045)
+    # Names of two families: married women's, and many who came from where that is the custom.
+    custom = [ORIGIN_NAMES.index(name) for name in ("arabic", "somali", "asian")]
+    chance_of_two = np.where(homes.female & ~homes.is_child, 0.045, 0.0)
+    chance_of_two = np.where(np.isin(origin, custom), 0.3, chance_of_two)
+    doubled = chance.random(count) < chance_of_two
     glue = where(chance.random(count) < 0.6, "-", " ")
     both = join(take(pool, maiden), glue, surname)
     surname = where(doubled, both, surname)
@@ -416,11 +433,10 @@ def _draw_phones(homes: _Households, dice: Dice) -> tuple[Ints, Ints, npt.NDArra
     ).astype(np.int32)
     head_age = (END_DAY - homes.born[homes.head]) / 365.25
     has_landline = (chance.random(count)[homes.head] < 0.5) & (head_age > 60) & ~homes.is_flat
-    bases = np.array([800_000_000, 22_000_000, 33_000_000, 90_000_000])[homes.country]
-    spans = np.array([9_999_999, 999_999, 1_999_999, 9_999_999])[homes.country]
+    # Göteborg, Oslo, Jutland and Helsinki: as many figures as a mobile number, or one fewer.
+    bases = np.array([312_000_000, 22_000_000, 75_100_000, 92_000_000])[homes.country]
+    spans = np.array([7_999_999, 999_999, 899_999, 5_999_999])[homes.country]
     lines = bases + (chance.random(count) * spans).astype(np.int64)
-    # Stockholm numbers have eight figures after the zero, one fewer than mobiles.
-    lines = np.where(homes.country == 0, lines // 10, lines)
     landline = np.where(has_landline, lines[homes.head], 0)
     return first, second, changed_on, landline
 
@@ -439,7 +455,9 @@ def draw_mobiles(country: Rows, chance: np.random.Generator) -> Ints:
     for number in range(4):
         rows = np.flatnonzero(country == number)
         prefix = np.array(prefixes[number])[chance.integers(0, len(prefixes[number]), len(rows))]
-        mobile[rows] = prefix * rest[number] + chance.integers(0, rest[number], len(rows))
+        # No number starts with a zero after its prefix.
+        figures = chance.integers(rest[number] // 10, rest[number], len(rows))
+        mobile[rows] = prefix * rest[number] + figures
     return mobile
 
 

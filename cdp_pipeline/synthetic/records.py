@@ -33,7 +33,7 @@ from cdp_pipeline.synthetic.columns import (
 )
 from cdp_pipeline.synthetic.companies import Companies, personal_number_of
 from cdp_pipeline.synthetic.names import name_book
-from cdp_pipeline.synthetic.people import END_DAY, START_DAY, Addresses, People
+from cdp_pipeline.synthetic.people import END_DAY, NEVER, START_DAY, Addresses, People
 from cdp_pipeline.synthetic.places import LANGUAGES, atlas
 from cdp_pipeline.synthetic.random_streams import Dice
 
@@ -595,14 +595,10 @@ def _crm_extras(
 ) -> dict[str, pa.Array]:
     """Fill the CRM's other fields: tier, store, language, numbers, flags."""
     count = len(buyer)
-    people, firms = world.people, world.companies
+    people = world.people
     nothing = pa.nulls(count, pa.string())
     is_company, is_contact = kind == COMPANY, kind == CONTACT
-    firm = np.where(is_company, buyer - len(people), employer)
-    has_firm = np.flatnonzero(firm >= 0)
-    company = scatter(nothing, has_firm, take(firms.name, firm[has_firm]))
-    firm_rows = np.flatnonzero(is_company)
-    numbers = scatter(nothing, firm_rows, take(firms.organisation_number, firm[firm_rows]))
+    company, numbers, country = _firm_fields(world, buyer, employer, person, is_company)
     with_credit = np.flatnonzero(np.isin(kind, (PERSON,)) & (chance.random(count) < 0.045))
     personal = scatter(nothing, with_credit, personal_number_of(people, person[with_credit]))
     orders = orders_of_buyer[buyer]
@@ -613,12 +609,9 @@ def _crm_extras(
     age = (END_DAY - people.born[person]) / 365.25
     credit = np.where(is_company, chance.integers(5, 200, count) * 500, 0)
     credit[with_credit] = chance.integers(4, 40, len(with_credit)) * 500
-    language = take(pa.array(list(LANGUAGES.values()), pa.string()), people.country[person])
-    english = chance.random(count) < 0.03
-    finland_swedish = (people.country[person] == 3) & (chance.random(count) < 0.06)
-    language = where(english, "en", where(finland_swedish, "sv", language))
-    country = people.country[person].copy()
-    country[has_firm] = firms.country[firm[has_firm]]
+    language = _languages(people.country[person], chance)
+    has_left = world.habits.churned_on[buyer] != NEVER
+    deceased = (age > 70) & has_left & ~is_company & (chance.random(count) < 0.04)
     return {
         "kind": pa.array(kind),
         "company": company,
@@ -637,10 +630,34 @@ def _crm_extras(
             ("Inspiration", "Erbjudanden", "Trädgård", "Barnfamilj", "Husdjur"),
         ),
         "credit": blank(join(digits(credit), ",", "00"), credit == 0),
-        "is_deceased": pa.array((age > 70) & ~is_company & (chance.random(count) < 0.02)),
+        "is_deceased": pa.array(deceased),
         "is_protected": pa.array(~is_company & (chance.random(count) < 0.002)),
         "country": pa.array(country),
     }
+
+
+def _firm_fields(
+    world: World, buyer: Ints, employer: Ints, person: Ints, is_company: Mask
+) -> tuple[Text, Text, npt.NDArray[np.int8]]:
+    """Fill company name, organisation number and country of companies and their contacts."""
+    people, firms = world.people, world.companies
+    nothing = pa.nulls(len(buyer), pa.string())
+    firm = np.where(is_company, buyer - len(people), employer)
+    has_firm = np.flatnonzero(firm >= 0)
+    company = scatter(nothing, has_firm, take(firms.name, firm[has_firm]))
+    own_row = np.flatnonzero(is_company)
+    numbers = scatter(nothing, own_row, take(firms.organisation_number, firm[own_row]))
+    country = people.country[person].copy()
+    country[has_firm] = firms.country[firm[has_firm]]
+    return company, numbers, country
+
+
+def _languages(country: Rows, chance: np.random.Generator) -> Text:
+    """Choose the country's language, or English, or in Finland Swedish."""
+    language = take(pa.array(list(LANGUAGES.values()), pa.string()), country)
+    english = chance.random(len(country)) < 0.03
+    finland_swedish = (country == 3) & (chance.random(len(country)) < 0.06)
+    return where(english, "en", where(finland_swedish, "sv", language))
 
 
 def _labels(number: npt.NDArray[np.int64], labels: tuple[str, ...]) -> Text:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import phonenumbers
 import pytest
 
 from cdp_pipeline_tests.synthetic.conftest import Company
@@ -112,6 +113,23 @@ def test_phones_come_in_many_notations(demo_company: Company) -> None:
         """
     )
     assert notations > 20
+
+
+def test_phone_numbers_are_ones_that_can_exist(company: Company) -> None:
+    users = company.rows(
+        """
+        select upper(country), phone
+        from read_csv('{landing}/webshop/users.csv', all_varchar = true, header = true)
+        where phone is not null and phone <> '0700000000' and country <> 'xx'
+        """
+    )
+    valid = 0
+    for country, phone in users:
+        # People write +46(0)70-..., which no parser takes as it stands.
+        parsed = phonenumbers.parse(phone.replace("(0)", ""), country)
+        valid += phonenumbers.is_valid_number(parsed)
+    # Slips of the hand make some impossible.
+    assert valid > 0.98 * len(users)
 
 
 def test_who_was_mailed_buys_more_than_who_was_held_out_by_lot(demo_company: Company) -> None:
