@@ -1,0 +1,1 @@
+"""The documentation: what is generated, and tests that what it says is still so."""
