@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from cdp_pipeline.sqlmodels.tables import PREVIOUS, ColumnName, Project, Table
 
-
 _TEXT = frozenset({"varchar", "varchar[]", "json", "blob"})
 
 
@@ -62,8 +61,9 @@ def with_personal_classes(
     """Return the tables with the classes that flow into each column.
 
     What a column declares itself stays; what it drops goes. A pseudonym is an id, so it ends where
-    the column is no text: a count of orders or the day of the newest one identifies nobody. Tables of the last release carry
-    what today's tables of the same name do, so the flow is repeated until nothing changes.
+    the column is no text: a count of orders or the day of the newest one identifies nobody. Tables
+    of the last release carry what today's tables of the same name do, so the flow is repeated
+    until nothing changes.
 
     Parameters
     ----------
