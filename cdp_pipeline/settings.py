@@ -48,6 +48,9 @@ class Settings(BaseModel):
     keep_releases: int = Field(
         10, ge=2, description="How many published releases stay on disk, the newest included."
     )
+    keep_versions_days: float = Field(
+        2.0, ge=0, description="Days that superseded table versions stay in the warehouse."
+    )
     daily_schedule: str = Field("0 4 * * *", description="Cron line of the daily pipeline.")
     training_schedule: str = Field("0 2 * * 0", description="Cron line of the weekly training.")
 

@@ -66,6 +66,7 @@ def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, b
     point_at(home, name)
     _build_databases(home, release, exports)
     _end_retention(home, keep=home.settings.keep_releases)
+    warehouse.store.remove_stale(older_than_days=home.settings.keep_versions_days)
     return release, True
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,6 +108,29 @@ class Store:
         plain = _plain(version)
         if not file.exists() or json.loads(file.read_text(encoding="utf-8")) != plain:
             write_json(file, plain)
+
+    def remove_stale(self, *, older_than_days: float) -> int:
+        """Remove versions that no table has now and that are older than so many days.
+
+        Deliveries (the files of source tables) are never removed here. Returns how many versions
+        went.
+        """
+        current = {(version.table, version.fingerprint) for version in self.heads().values()}
+        oldest = time.time() - older_than_days * 86_400
+        removed = 0
+        for sidecar in self.home.warehouse.glob("*/*/*.json"):
+            layer, name = sidecar.parts[-3:-1]
+            table = f"{layer}.{name}"
+            if table not in {known for known, _ in current} or (table, sidecar.stem) in current:
+                continue
+            # The folders of source tables hold deliveries, which are no versions.
+            content = json.loads(sidecar.read_text(encoding="utf-8"))
+            if content.get("fingerprint") == sidecar.stem and sidecar.stat().st_mtime < oldest:
+                # The sidecar first: without it the version does not exist.
+                sidecar.unlink()
+                self.parquet(table, sidecar.stem).unlink(missing_ok=True)
+                removed += 1
+        return removed
 
     def needed_head(self, table: str, *, by: str) -> TableVersion:
         """Return the current version of an input.

@@ -310,6 +310,21 @@ def test_previous_is_the_release_in_front_and_stays_so_for_the_same_inputs(
     assert previous("three") == second.name
 
 
+def test_superseded_versions_go_and_current_ones_stay(warehouse: Warehouse) -> None:
+    old = sell(warehouse, 10)
+    new = sell(warehouse, 20)
+    store = warehouse.store
+    delivery = store.folder("sources.sales") / "0123456789abcdef.json"
+    delivery.write_text('{"delivery": "0123456789abcdef", "file": "sales.csv"}', encoding="utf-8")
+    assert store.remove_stale(older_than_days=1) == 0
+    assert store.remove_stale(older_than_days=0) == 1
+    assert store.version(old.table, old.fingerprint) is None
+    assert not store.parquet(old.table, old.fingerprint).exists()
+    assert delivery.exists()
+    assert store.version(new.table, new.fingerprint) == new
+    assert store.parquet(new.table, new.fingerprint).exists()
+
+
 def test_a_link_that_lags_behind_the_pointer_is_repaired(warehouse: Warehouse) -> None:
     sell(warehouse, 10)
     total(warehouse)
