@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import yaml
+
 from cdp_pipeline.ingest.contracts import SourceTable, load_contracts
-from cdp_pipeline.settings import Home, package_sql
+from cdp_pipeline.settings import Home, home_file, package_sql
 from cdp_pipeline.sqlmodels import Project, ProjectError, load_project
 from cdp_pipeline.warehouse.exports import read_exports
 
@@ -14,6 +16,11 @@ _OPEN_CLASSES = ("pseudonym",)
 def home_contracts(home: Home) -> list[SourceTable]:
     """Return the source contracts of a home, by table name."""
     return load_contracts(home.sql / "sources")
+
+
+def layers_in_order(home: Home) -> list[str]:
+    """Return the layers, first to last."""
+    return list(yaml.safe_load(home_file(home, "layers.yml").read_text(encoding="utf-8")))
 
 
 def load_home_project(home: Home) -> Project:

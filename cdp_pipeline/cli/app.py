@@ -17,7 +17,8 @@ from cdp_pipeline.errors import CdpError
 from cdp_pipeline.settings import Home, find_home
 
 _EXIT_CODES = """
-Exit codes: 0 done; 1 a step, a check or a query failed; 2 wrong use, or no usable home;
+Exit codes: 0 done; 1 a step or a query failed; 2 wrong use, or no usable home; 3 contracts or
+models do not compile;
 4 another run holds the home; 5 the release was refused and the last one stays.
 """
 

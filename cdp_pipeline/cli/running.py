@@ -18,6 +18,7 @@ from rich.table import Table as RichTable
 
 from cdp_pipeline.cli.starting import prepare_dagster
 from cdp_pipeline.errors import CdpError, HomeLockedError
+from cdp_pipeline.project import layers_in_order
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse.lock import holder
 from cdp_pipeline.warehouse.previous import Release, latest_release
@@ -200,6 +201,7 @@ def _summary(
     tables = after.manifest["tables"] if after is not None else {}
     old = before.manifest["tables"] if before is not None else {}
     is_new = after is not None and (before is None or before.name != after.name)
+    order = {layer: place for place, layer in enumerate(layers_in_order(home))}
     return {
         "release": after.name if after is not None else None,
         "is_new": is_new,
@@ -215,7 +217,7 @@ def _summary(
         "rows": steps.rows,
         "layers": {
             layer: {name: round(value, 2) for name, value in taken.items()}
-            for layer, taken in steps.layers.items()
+            for layer, taken in sorted(steps.layers.items(), key=lambda item: order[item[0]])
         },
         "seconds": round(seconds, 1),
         "exports": str(home.exports / "latest"),
