@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp_pipeline.identity.sql import number
-from cdp_pipeline.identity.work import NODES, Evidence, Work
+from cdp_pipeline.identity.work import NODES, Evidence, Work, deciding_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,32 +54,7 @@ class ExactRule:
 
 def exact_rules(work: Work) -> list[ExactRule]:
     """Return the exact rules the declared columns allow, strongest first."""
-    names = [e.name for e in work.of_kind("given_name")][:1]
-    surnames = [e.name for e in work.of_kind("family_name")][:1]
-    rules = [
-        ExactRule((e.name,))
-        for e in work.evidence
-        if e.column.shared_by == "nobody" and e.column.exactness == "exact"
-    ]
-    if names:
-        rules += [
-            ExactRule((e.name, names[0]))
-            for e in work.of_kind("email", "phone")
-            if e.column.shared_by == "household"
-        ]
-    if names and surnames:
-        both = (names[0], surnames[0])
-        rules += [
-            ExactRule((*both, e.name))
-            for e in work.of_kind("date")
-            if e.column.per_person == "one" and e.column.exactness != "loose"
-        ]
-        rules += [
-            ExactRule((*both, e.name, *[p.name for p in work.of_kind("postcode")][:1]))
-            for e in work.of_kind("address")
-            if e.column.shared_by == "household"
-        ]
-    return rules
+    return [ExactRule(columns) for columns in deciding_columns(work.evidence)]
 
 
 def make_exact_edges(

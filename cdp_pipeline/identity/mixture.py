@@ -29,16 +29,45 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.columns import IdentityColumns
 
 SAME = ("stayed", "moved")
-OTHERS = ("stranger", "namesake", "household", "neighbour")
-# Kinds that differ between the people of one household.
-_PERSONAL = ("given_name", "date", "category", "identifier")
-# Kinds in which namesakes are alike: people of one country or culture share names more often than
-# chance says, and an e-mail address is made of a name.
-_NAMES = ("given_name", "family_name", "full_name", "email")
-# Kinds that say where somebody lives.
+OTHERS = ("stranger", "namesake", "household", "neighbour", "townsman")
+# Which kinds of columns each class of others agrees on more than strangers do, and how far towards
+# the agreement of one person this is believed to go before the data is seen.
+_AGREEMENT: dict[str, dict[str, float]] = {
+    "namesake": {"given_name": 0.3, "family_name": 0.3, "full_name": 0.3, "email": 0.3},
+    "household": {
+        "family_name": 0.7,
+        "address": 0.8,
+        "postcode": 0.8,
+        "text": 0.8,
+        "email": 0.2,
+        "phone": 0.2,
+    },
+    "neighbour": {"address": 0.1, "postcode": 0.7, "text": 0.7, "family_name": 0.02},
+    "townsman": {"text": 0.7, "family_name": 0.02},
+}
+# Names that agree more often than by chance, but common ones more often than rare ones all the
+# same: people of one country or culture are alike in their names.
+_ALIKE = {"namesake": ("given_name", "family_name", "full_name", "email"),
+          "neighbour": ("family_name",), "townsman": ("family_name",)}  # fmt: skip
+# Kinds that are sparse and decisive.
+_APART = ("date", "category", "identifier")
+# Kinds that change when somebody moves.
 _PLACE = ("address", "postcode", "text")
+# Pairs expected per hundred candidates, to start from.
+_EXPECTED = {
+    "stayed": 5.0,
+    "moved": 1.0,
+    "namesake": 5.0,
+    "household": 3.0,
+    "neighbour": 10.0,
+    "townsman": 10.0,
+}
 # What is believed before the data weighs as much as so many pairs.
 BELIEF = 20.0
+# At least so many pairs of household members are expected for each pair of records of one person.
+HOUSEHOLD_PAIRS = 0.1
+# Pairs of one household that were born on one day.
+TWINS = 0.015
 ROUNDS = 60
 _TINY = 1e-9
 
@@ -59,6 +88,13 @@ class Mixture(BaseModel):
     alike
         Per column, the classes in which it is rarer or likelier than the value's frequency by a
         learnt factor.
+    apart
+        Columns whose evidence is pooled by itself: one pair that has them says what ten that lack
+        them cannot.
+    household
+        Columns declared to be shared by households.
+    given_names
+        Columns that hold given names.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +104,9 @@ class Mixture(BaseModel):
     agreement: dict[str, list[list[float]]]
     by_value: dict[str, list[str]]
     alike: dict[str, list[str]]
+    apart: list[str]
+    household: list[str]
+    given_names: list[str]
 
     @property
     def prior(self) -> float:
@@ -82,24 +121,14 @@ class Mixture(BaseModel):
         return [float(x) for x in np.asarray(mixed)]
 
 
-def is_personal(columns: IdentityColumns, name: str) -> bool:
-    """Return whether the people of one household differ in a column."""
+def _learnt_in(columns: IdentityColumns, name: str) -> list[tuple[str, ...]]:
+    """Return the groups of classes in which a column is learnt; elsewhere it agrees by chance."""
     column = columns.columns[name]
-    return column.kind in _PERSONAL and column.shared_by != "household"
-
-
-def _classes_that_differ(columns: IdentityColumns, name: str) -> list[tuple[str, ...]]:
-    """Return the classes in which a column is learnt; in the others it agrees by chance."""
-    kind = columns.columns[name].kind
-    place = kind in _PLACE and not is_personal(columns, name)
-    learnt: list[tuple[str, ...]] = [("stayed",), ("moved",)] if place else [SAME]
-    if place:
-        learnt.append(("neighbour",))
-    if kind in _NAMES:
-        learnt.append(("namesake",))
-    if not is_personal(columns, name):
-        learnt.append(("household",))
-    return learnt
+    place = column.kind in _PLACE and column.shared_by != "nobody"
+    groups: list[tuple[str, ...]] = [("stayed",), ("moved",)] if place else [SAME]
+    if column.shared_by == "nobody":
+        return groups
+    return groups + [(c,) for c, kinds in _AGREEMENT.items() if column.kind in kinds]
 
 
 def learn_mixture(
@@ -131,27 +160,43 @@ def learn_mixture(
     patterns, counts = _patterns(pairs.levels)
     first = _classes(settings, settings, columns, names)
     start = _classes(believed, settings, columns, names)
-    expected = {"stayed": 5.0, "moved": 1.0, "namesake": 5.0, "household": 3.0, "neighbour": 10.0}
     share = len(pairs) / all_pairs / 100
-    shares = {c: max(e * share, _TINY) for c, e in expected.items()}
+    shares = {c: max(e * share, _TINY) for c, e in _EXPECTED.items()}
     shares["stranger"] = 1 - sum(shares.values())
     agreement = {c: [levels.copy() for levels in first[c]] for c in first}
-    learnt_in = {n: _classes_that_differ(columns, n) for n in names}
+    learnt_in = {n: _learnt_in(columns, n) for n in names}
     for _ in range(ROUNDS):
         weight = _responsibilities(patterns, shares, agreement) * counts[:, None]
         for position, levels in enumerate(patterns.T):
             _update(agreement, start, weight, levels, position, learnt_in[names[position]])
-        sums = weight.sum(axis=0) / all_pairs
-        shares = {c: max(float(s), _TINY) for c, s in zip((*SAME, *OTHERS), sums, strict=True)}
-        shares["stranger"] = 1 - sum(s for c, s in shares.items() if c != "stranger")
+        # No class is ruled out because the data at hand has none of it: the next delivery may.
+        sums = (weight.sum(axis=0) + BELIEF) / all_pairs
+        shares = {c: float(s) for c, s in zip((*SAME, *OTHERS), sums, strict=True)}
+        least = HOUSEHOLD_PAIRS * sum(shares[c] for c in SAME)
+        shares["household"] = max(shares["household"], least)
+        shares["stranger"] = max(1 - sum(s for c, s in shares.items() if c != "stranger"), _TINY)
     return Mixture(
         names=names,
         shares={c: nine_digits(s) for c, s in shares.items()},
         agreement={
             c: [[nine_digits(p) for p in levels] for levels in agreement[c]] for c in agreement
         },
-        by_value={c: [n for n in names if (c,) not in learnt_in[n]] for c in OTHERS},
-        alike={n: ["namesake"] for n in names if ("namesake",) in learnt_in[n]},
+        by_value={
+            c: [
+                n
+                for n in names
+                if (c,) not in learnt_in[n]
+                and not (c == "household" and columns.columns[n].kind == "date")
+            ]
+            for c in OTHERS
+        },
+        alike={
+            n: [c for c in _ALIKE if columns.columns[n].kind in _ALIKE[c] and (c,) in learnt_in[n]]
+            for n in names
+        },
+        apart=[n for n in names if columns.columns[n].kind in _APART],
+        household=[n for n in names if columns.columns[n].shared_by == "household"],
+        given_names=[n for n in names if columns.columns[n].kind == "given_name"],
     )
 
 
@@ -166,28 +211,37 @@ def evidence(
     One column of the result per part: first what households share, taken together, then each
     personal column by itself. Not a number where a part says nothing: a value is missing.
     """
-    personal = [
-        i for i, n in enumerate(mixture.names) if all(n in mixture.by_value[c] for c in OTHERS)
-    ]
-    shared = [i for i in range(len(mixture.names)) if i not in personal]
-    parts = np.empty((len(pairs), 1 + len(personal)), dtype=np.float64)
-    logs = {
-        c: sum(
-            (_log2_of_column(mixture, c, i, settings, frequencies, pairs) for i in shared),
-            np.zeros(len(pairs)),
-        )
-        for c in (*SAME, *OTHERS)
-    }
-    same = _logsumexp2([logs[c] for c in SAME], [mixture.shares[c] / mixture.prior for c in SAME])
-    other = _logsumexp2(
-        [logs[c] for c in OTHERS], [mixture.shares[c] / (1 - mixture.prior) for c in OTHERS]
-    )
-    parts[:, 0] = same - other
-    for place, i in enumerate(personal, start=1):
-        parts[:, place] = _log2_of_column(
-            mixture, "stayed", i, settings, frequencies, pairs
-        ) - _log2_of_column(mixture, "stranger", i, settings, frequencies, pairs)
+    apart = [i for i, n in enumerate(mixture.names) if n in mixture.apart]
+    shared = [i for i in range(len(mixture.names)) if i not in apart]
+    parts = np.empty((len(pairs), 1 + len(apart)), dtype=np.float64)
+    logs = {c: np.full(len(pairs), np.log2(mixture.shares[c])) for c in (*SAME, *OTHERS)}
+
+    def add(i: int) -> None:
+        for c in logs:
+            logs[c] = logs[c] + _log2_of_column(mixture, c, i, settings, frequencies, pairs)
+
+    for i in shared:
+        if mixture.names[i] not in mixture.household:
+            add(i)
+    without = _same_against_others(mixture, logs)
+    for i in shared:
+        if mixture.names[i] in mixture.household:
+            add(i)
+    before = _same_against_others(mixture, logs)
+    # However much two people share a home, an address book or a telephone: where their given names
+    # differ, that does not make them one.
+    differ = np.zeros(len(pairs), dtype=bool)
+    for i in shared:
+        if mixture.names[i] in mixture.given_names:
+            differ |= pairs.levels[:, i] == 0
+    parts[:, 0] = np.where(differ, np.minimum(before, without), before)
+    for place, i in enumerate(apart, start=1):
+        # What the column adds to all before it: the parts add up to the whole.
+        add(i)
+        after = _same_against_others(mixture, logs)
+        parts[:, place] = after - before
         parts[pairs.levels[:, i] < 0, place] = np.nan
+        before = after
     return np.asarray(np.round(parts * 1e6) / 1e6)
 
 
@@ -206,25 +260,20 @@ def _classes(
     for c, d, name in zip(matches["comparisons"], chance["comparisons"], names, strict=True):
         m, u = level_shares(c, "m_probability"), level_shares(d, "u_probability")
         kind = columns.columns[name].kind
-        personal = is_personal(columns, name)
-        place = kind in _PLACE
+        groups = _learnt_in(columns, name)
         start["stayed"].append(m)
-        start["moved"].append(0.1 * m + 0.9 * u if place and not personal else m)
-        start["stranger"].append(u)
-        start["namesake"].append(_alike(m, u, kind))
-        start["household"].append(u if personal else 0.7 * m + 0.3 * u)
-        start["neighbour"].append(0.7 * m + 0.3 * u if place and not personal else u)
+        start["moved"].append(m if SAME in groups else 0.1 * m + 0.9 * u)
+        for other in OTHERS:
+            degree = _AGREEMENT.get(other, {}).get(kind, 0.0) if (other,) in groups else 0.0
+            mixed = degree * m + (1 - degree) * u
+            if other == "namesake" and kind == "email":
+                # Addresses made of one name are similar, not the same.
+                mixed[-1] = u[-1]
+            if other == "household" and kind == "date":
+                mixed = (1 - TWINS) * u
+                mixed[-1] += TWINS
+            start[other].append(mixed / mixed.sum())
     return start
-
-
-def _alike(m: NDArray[np.float64], u: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
-    """Return what to expect of namesakes: names agree, addresses made of names are similar."""
-    if kind not in _NAMES:
-        return u
-    alike = 0.3 * m + 0.7 * u
-    if kind == "email":
-        alike[-1] = u[-1]
-    return np.asarray(alike / alike.sum())
 
 
 def _responsibilities(
@@ -303,7 +352,18 @@ def _log2_of_column(
     return np.asarray(found)
 
 
-def _logsumexp2(logs: list[NDArray[np.float64]], weights: list[float]) -> NDArray[np.float64]:
-    stacked = np.stack([x + np.log2(max(w, _TINY)) for x, w in zip(logs, weights, strict=True)])
-    highest = stacked.max(axis=0)
-    return np.asarray(highest + np.log2(np.exp2(stacked - highest).sum(axis=0)))
+def _same_against_others(
+    mixture: Mixture, logs: dict[str, NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the log2 likelihood ratio of one person against others, from the joint logs."""
+    same = _logsumexp2([logs[c] for c in SAME]) - np.log2(mixture.prior)
+    other = _logsumexp2([logs[c] for c in OTHERS]) - np.log2(1 - mixture.prior)
+    return np.asarray(same - other)
+
+
+def _logsumexp2(logs: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    total = logs[0]
+    for other in logs[1:]:
+        highest = np.maximum(total, other)
+        total = highest + np.log2(1 + np.exp2(np.minimum(total, other) - highest))
+    return total

@@ -7,6 +7,7 @@ value): a shared value is still weak evidence.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cdp_pipeline.identity.sql import rows
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 
     from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns
 
-# One record in so many values may hold a value by accident that belongs to more people than the
-# declared sharing allows for.
-TAIL = 1e-3
+# The share of a column's values that may be shared by more than is usual.
+TAIL = 0.01
 # How many different names a value of each kind is expected to have at least before it is suspect.
 _PEOPLE = {"nobody": 2, "household": 4}
 
@@ -27,8 +27,8 @@ def shared_identifiers(con: duckdb.DuckDBPyConnection, columns: IdentityColumns)
     """Find values of identifying columns that too many different names share.
 
     Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. How many
-    names are too many follows from the data: the number that only one value in a thousand of the
-    column reaches, and at least what the declared sharing allows.
+    names are too many follows from the data: what is usual for the column, at least what the
+    declared sharing allows, and more among more values.
 
     Returns
     -------
@@ -76,10 +76,11 @@ def _suspects(
         f"select cast({value} as varchar) as value, count(distinct {person}) as name_count,"
         f" count(*) as record_count from {source} where {only} group by 1"
     )
-    limit = rows(
-        con, f"select coalesce(quantile_disc(name_count, {1 - TAIL}), 0) from ({counted})"
-    )[0][0]
-    threshold = max(int(limit), _PEOPLE[column.shared_by])
+    usual, values = rows(
+        con, f"select coalesce(quantile_disc(name_count, {1 - TAIL}), 0), count(*) from ({counted})"
+    )[0]
+    # Among ten times as many values chance alone puts one more name on the most shared of them.
+    threshold = max(int(usual), _PEOPLE[column.shared_by]) + int(math.log10(max(values, 1)))
     return (
         f"select '{name}' as identity_column, value, name_count, record_count,"
         f" {threshold}::bigint as threshold from ({counted}) where name_count > {threshold}"

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from cdp_pipeline.identity.sql import number, rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
 
     from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns
@@ -69,9 +71,15 @@ def prepare_work(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> Wo
     evidence = _filled(con, columns)
     names = [e.name for e in evidence]
     same = ", ".join(["kind", *names])
+    # Two records that are equal because both say next to nothing are not one customer.
+    says_who = " or ".join(
+        "(" + " and ".join(f"{c} is not null" for c in rule) + ")"
+        for rule in deciding_columns(evidence)
+    )
     con.execute(
         f"""create or replace temp table {RECORD_NODES} as
-        select record_no, cast(min(record_no) over (partition by hash({same})) as integer)
+        select record_no, cast(min(record_no) over (partition by
+            case when {says_who or "false"} then hash({same}) else hash(record_no) end) as integer)
             as node_no
         from identity_joined"""
     )
@@ -94,6 +102,44 @@ def prepare_work(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> Wo
         node_count=number(con, f"select count(*) from {NODES}"),
         record_count=number(con, f"select count(*) from {RECORD_NODES}"),
     )
+
+
+def deciding_columns(evidence: Sequence[Evidence]) -> list[tuple[str, ...]]:
+    """Return the sets of columns that decide who a record is of, strongest first.
+
+    An identifier by itself, an e-mail address or telephone with a first name, and the full name
+    with a birth date or an address.
+    """
+    names = [e.name for e in evidence if e.column.kind == "given_name"][:1]
+    surnames = [e.name for e in evidence if e.column.kind == "family_name"][:1]
+    postcodes = [e.name for e in evidence if e.column.kind == "postcode"][:1]
+    sets: list[tuple[str, ...]] = [
+        (e.name,)
+        for e in evidence
+        if e.column.shared_by == "nobody" and e.column.exactness == "exact"
+    ]
+    if not names:
+        return sets
+    sets += [
+        (e.name, names[0])
+        for e in evidence
+        if e.column.kind in ("email", "phone") and e.column.shared_by == "household"
+    ]
+    if not surnames:
+        return sets
+    sets += [
+        (names[0], surnames[0], e.name)
+        for e in evidence
+        if e.column.kind == "date"
+        and e.column.per_person == "one"
+        and e.column.exactness != "loose"
+    ]
+    sets += [
+        (names[0], surnames[0], e.name, *postcodes)
+        for e in evidence
+        if e.column.kind == "address" and e.column.shared_by == "household"
+    ]
+    return sets
 
 
 def derived_columns(evidence: Evidence) -> dict[str, str]:

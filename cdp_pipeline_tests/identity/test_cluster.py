@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdp_pipeline.identity.cluster import Ties, components, linked_clusters
+
+
+def ties(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int, int]]) -> Ties:
+    left, right = np.triu_indices(count, 1)
+    pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+    return Ties(
+        left.astype(np.int32),
+        right.astype(np.int32),
+        np.array([[evidence.get(p, -20.0)] for p in pairs]),
+        np.ones((len(pairs), 1), dtype=np.int32),
+        np.array([p in bar for p in pairs]),
+    )
+
+
+def joined(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int, int]] = set()):  # noqa: ANN201, B006
+    label = np.zeros(count, dtype=np.int32)
+    return linked_clusters(label, ties(count, evidence, bar), -5.0, 0.0).tolist()
+
+
+def test_strong_ties_join_and_weak_ones_do_not() -> None:
+    assert joined(3, {(0, 1): 12.0, (1, 2): 3.0}) == [0, 0, 2]
+
+
+def test_a_forbidden_pair_is_never_joined_not_even_through_a_third() -> None:
+    evidence = {(0, 1): 15.0, (1, 2): 14.0, (0, 2): 13.0}
+    assert joined(3, evidence) == [0, 0, 0]
+    assert joined(3, evidence, {(0, 2)}) == [0, 0, 2]
+
+
+def test_two_moderate_ties_to_one_cluster_are_more_than_one() -> None:
+    alone = {(0, 1): 20.0, (0, 2): 4.5}
+    both = {(0, 1): 20.0, (0, 2): 4.5, (1, 2): 4.5}
+    assert joined(3, {**alone, (1, 2): -4.5}) == [0, 0, 2]
+    assert joined(3, both) == [0, 0, 0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(-15, 15), min_size=10, max_size=10), st.permutations(range(5)))
+def test_numbering_does_not_change_who_is_joined(weights: list[float], order: list[int]) -> None:
+    left, right = np.triu_indices(5, 1)
+    pairs = list(zip(left.tolist(), right.tolist(), strict=True))
+    # Distinct weights: ties are broken by number.
+    evidence = {
+        p: round(w, 3) + i * 1e-4 for i, (p, w) in enumerate(zip(pairs, weights, strict=True))
+    }
+    renamed = {tuple(sorted((order[a], order[b]))): w for (a, b), w in evidence.items()}
+    first = joined(5, evidence)
+    second = joined(5, renamed)  # type: ignore[arg-type]
+    assert all((first[a] == first[b]) == (second[order[a]] == second[order[b]]) for a, b in pairs)
+
+
+def test_a_component_never_grows_over_its_cap() -> None:
+    chain = np.arange(99, dtype=np.int32)
+    weights = np.linspace(0, 30, 99)
+    label = components(100, chain, chain + 1, weights, -1.0, largest=10)
+    assert np.bincount(label).max() <= 10
