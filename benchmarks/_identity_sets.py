@@ -231,9 +231,7 @@ SETS: dict[str, LabelledSet] = {
         {
             "address_2": IdentityColumn(kind="text"),
             "state": IdentityColumn(kind="category"),
-            "soc_sec_id": IdentityColumn(
-                kind="identifier", shared_by="nobody", per_person="one"
-            ),
+            "soc_sec_id": IdentityColumn(kind="identifier", shared_by="nobody", per_person="one"),
         },
     ),
     "fake_1000": LabelledSet("GB", _fake_1000),
