@@ -89,6 +89,10 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     """Give the published tables their own names, and choose the customer."""
     for export in read_exports(home, load_home_project(home)):
         connection.execute(f"create view {export.name} as select * from {export.table}")
+    connection.execute(
+        "create view release as select 'the one in front' as release, as_of_on from "
+        "sources.run_clock"
+    )
     connection.execute(f"create table chosen as {CHOICE}")
     connection.execute(
         "create table chosen_records as select source, record_id from identity.identity_map "
