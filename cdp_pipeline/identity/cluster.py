@@ -35,6 +35,8 @@ class Ties:
     evidence
         Log2 likelihood ratios, one column per part, summed over the pairs of records the two items
         stand for.
+    best
+        The highest ratio of one of these pairs, in the same columns.
     informed
         How many of these pairs each part says something about.
     forbidden
@@ -44,6 +46,7 @@ class Ties:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     evidence: NDArray[np.float64]
+    best: NDArray[np.float64]
     informed: NDArray[np.int32]
     forbidden: NDArray[np.bool_]
 
@@ -53,6 +56,7 @@ class Ties:
             self.left[index],
             self.right[index],
             self.evidence[index],
+            self.best[index],
             self.informed[index],
             self.forbidden[index],
         )
@@ -63,7 +67,7 @@ class Ties:
 STRONGEST = 40.0
 # How alike the evidence of two pairs of records is when both pairs lie between the same two
 # clusters: 1 says that further pairs add nothing, 0 that each is news.
-SAMENESS = 0.5
+SAMENESS = 0.4
 # Cells of the arrays worked at once.
 _BATCH_CELLS = 2e6
 # No component may hold more items than this before linkage.
@@ -169,32 +173,35 @@ def _link_batch(
     count, width = shape
     sums = np.zeros((count, width, width, ties.evidence.shape[1]))
     sums[batch, row, column] = sums[batch, column, row] = ties.evidence
+    best = np.zeros(sums.shape)
+    best[batch, row, column] = best[batch, column, row] = ties.best
     known = np.zeros(sums.shape)
     known[batch, row, column] = known[batch, column, row] = ties.informed
     barred = np.zeros((count, width, width), dtype=bool)
     barred[batch, row, column] = barred[batch, column, row] = ties.forbidden
     barred[:, np.arange(width), np.arange(width)] = True
-    odds = _pooled(sums, known) + prior
+    odds = _pooled(sums, best, known) + prior
     odds[barred] = -np.inf
     cluster = np.tile(np.arange(width), (count, 1))
     live = np.arange(count)
     for _ in range(width - 1):
         flat = odds[live].reshape(len(live), -1)
-        best = flat.argmax(axis=1)
-        go = flat[np.arange(len(live)), best] > threshold
-        live, best = live[go], best[go]
+        cell = flat.argmax(axis=1)
+        go = flat[np.arange(len(live)), cell] > threshold
+        live, cell = live[go], cell[go]
         if len(live) == 0:
             break
-        a, b = np.minimum(best // width, best % width), np.maximum(best // width, best % width)
+        a, b = np.minimum(cell // width, cell % width), np.maximum(cell // width, cell % width)
         for table in (sums, known):
             table[live, a] += table[live, b]
+        best[live, a] = np.maximum(best[live, a], best[live, b])
         barred[live, a] |= barred[live, b]
         barred[live, a, a] = True
         barred[live, b] = True
-        fresh = _pooled(sums[live, a], known[live, a]) + prior
+        fresh = _pooled(sums[live, a], best[live, a], known[live, a]) + prior
         fresh[barred[live, a]] = -np.inf
-        for table, line in ((sums, sums[live, a]), (known, known[live, a])):
-            table[live, :, a] = line
+        for table in (sums, best, known):
+            table[live, :, a] = table[live, a]
         barred[live, :, a] = barred[live, a]
         barred[live, :, b] = True
         odds[live, a] = odds[live, :, a] = fresh
@@ -204,6 +211,13 @@ def _link_batch(
     return cluster
 
 
-def _pooled(sums: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the evidence between clusters: each part by the pairs that it knows about."""
-    return np.asarray((sums / (1 + np.maximum(known - 1, 0) * SAMENESS)).sum(axis=-1))
+def _pooled(
+    sums: NDArray[np.float64], best: NDArray[np.float64], known: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the evidence between clusters: each part by the pairs that it knows about.
+
+    The same agreement seen in many pairs is one agreement: together they never say more than the
+    best of them.
+    """
+    pooled = sums / (1 + np.maximum(known - 1, 0) * SAMENESS)
+    return np.asarray(np.minimum(pooled, best).sum(axis=-1))

@@ -189,16 +189,21 @@ def _ties_of_groups(
         np.minimum(one, other) * size + np.maximum(one, other), return_inverse=True
     )
     sums = np.empty((len(key), parts.shape[1]))
+    best = np.zeros(sums.shape)
     informed = np.empty(sums.shape, dtype=np.int32)
     for part in range(parts.shape[1]):
         known = ~np.isnan(parts[:, part])
         values = np.clip(parts[known, part], -STRONGEST, STRONGEST)
         sums[:, part] = np.bincount(inverse[known], weights=values, minlength=len(key))
+        highest = np.full(len(key), -np.inf)
+        np.maximum.at(highest, inverse[known], values)
+        best[:, part] = np.where(np.isinf(highest), 0.0, highest)
         informed[:, part] = np.bincount(inverse[known], minlength=len(key))
     return Ties(
         left=(key // max(size, 1)).astype(np.int32),
         right=(key % max(size, 1)).astype(np.int32),
         evidence=np.asarray(np.round(sums * 1e6) / 1e6),
+        best=best,
         informed=informed,
         forbidden=np.zeros(len(key), dtype=bool),
     )

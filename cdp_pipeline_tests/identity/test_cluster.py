@@ -14,6 +14,7 @@ def ties(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int,
         left.astype(np.int32),
         right.astype(np.int32),
         np.array([[evidence.get(p, -20.0)] for p in pairs]),
+        np.array([[evidence.get(p, -20.0)] for p in pairs]),
         np.ones((len(pairs), 1), dtype=np.int32),
         np.array([p in bar for p in pairs]),
     )
@@ -34,11 +35,12 @@ def test_a_forbidden_pair_is_never_joined_not_even_through_a_third() -> None:
     assert joined(3, evidence, {(0, 2)}) == [0, 0, 2]
 
 
-def test_two_moderate_ties_to_one_cluster_are_more_than_one() -> None:
-    alone = {(0, 1): 20.0, (0, 2): 4.5}
-    both = {(0, 1): 20.0, (0, 2): 4.5, (1, 2): 4.5}
-    assert joined(3, {**alone, (1, 2): -4.5}) == [0, 0, 2]
-    assert joined(3, both) == [0, 0, 0]
+def test_one_agreement_seen_in_two_pairs_counts_once() -> None:
+    assert joined(3, {(0, 1): 20.0, (0, 2): 4.5, (1, 2): 4.5}) == [0, 0, 2]
+
+
+def test_a_pair_that_fits_badly_does_not_outvote_one_that_fits_well() -> None:
+    assert joined(3, {(0, 1): 20.0, (0, 2): 9.0, (1, 2): 0.5}) == [0, 0, 0]
 
 
 @settings(max_examples=30, deadline=None)
