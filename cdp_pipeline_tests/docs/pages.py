@@ -83,7 +83,8 @@ def filled(text: str, bodies: Sequence[str]) -> str:
 def table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return rows as a Markdown table; numbers stand to the right."""
     numeric = [
-        bool(rows) and all(_is_number(row[place]) or row[place] is None for row in rows)
+        bool(given := [row[place] for row in rows if row[place] is not None])
+        and all(map(_is_number, given))
         for place in range(len(names))
     ]
     lines = [
