@@ -27,7 +27,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    company: str = Field("A company", description="Name shown in the report.")
+    company: str = Field("A company", description="Name written into each release's manifest.")
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = Field(
         "SE", description="ISO 3166 country assumed for phones and addresses that name none."
     )
@@ -116,11 +116,6 @@ class Home:
     def databases(self) -> Path:
         """Folder of ``cdp.duckdb`` and ``vault.duckdb``."""
         return self.warehouse if self.into is None else self.into
-
-    @property
-    def decisions(self) -> Path:
-        """Folder of the stewards' decisions."""
-        return self.root / "data" / "decisions"
 
     @property
     def dagster(self) -> Path:

@@ -162,6 +162,25 @@ def sql(
 
 
 @app.command()
+def deliveries(
+    home: HomeOption = None,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Why rows were rejected, and where they stand.")
+    ] = False,
+) -> None:
+    """Show what became of every landed file: loaded, refused or seen before, with the reason.
+
+    The text of rejected rows is personal data and stays in `sources.rejected_rows`.
+    """
+    from cdp_pipeline.cli.looking import show_deliveries
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 220
+    show_deliveries(_open(home), rejected=rejected, console=console)
+
+
+@app.command()
 def check(home: HomeOption = None) -> None:
     """Check that contracts and models compile; every error names its file and line."""
     from cdp_pipeline.cli.looking import check_home

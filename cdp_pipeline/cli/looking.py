@@ -1,14 +1,16 @@
-"""``cdp sql``, ``cdp lineage`` and ``cdp check``: looking at a home without changing it."""
+"""``cdp sql``, ``deliveries``, ``lineage`` and ``check``: looking at a home, changing nothing."""
 
 from __future__ import annotations
 
 import csv
+import difflib
 import json
 import sys
 from typing import Any
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 from rich.tree import Tree
 
@@ -16,10 +18,24 @@ from cdp_pipeline.errors import CdpError
 from cdp_pipeline.project import load_home_project
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import databases
-from cdp_pipeline.warehouse.engine import literal
+from cdp_pipeline.warehouse.engine import literal, translated
 from cdp_pipeline.warehouse.exports import read_exports
+from cdp_pipeline.warehouse.store import Store
 
 _SHOWN_ROWS = 100
+_DELIVERIES = """
+    select source_table, file, status, rows_delivered as rows, rows_loaded as loaded,
+        rows_rejected as rejected, concat_ws(' ', reason, hint, drift) as "what to know"
+    from {table}
+    order by source_table, sequence, file
+"""
+_REJECTED = """
+    select source_table, file, column_name as "column", reason, count(*) as rows,
+        min(record_number) as "first record", any_value(repair_hint order by record_number) as hint
+    from {table}
+    group by all
+    order by all
+"""
 
 
 def query_release(home: Home, query: str, *, with_vault: bool, form: str) -> None:
@@ -89,6 +105,21 @@ def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
         console.print(f"{_SHOWN_ROWS} of {len(rows):,} rows; `--format csv` prints all.")
 
 
+def show_deliveries(home: Home, *, rejected: bool, console: Console) -> None:
+    """Print what became of every landed file, or why rows were rejected; never a row's text."""
+    store = Store(home)
+    table = "sources.rejected_rows" if rejected else "sources.deliveries"
+    head = store.needed_head(table, by="cdp deliveries")
+    query = _REJECTED if rejected else _DELIVERIES
+    with translated("reading the ledger"), duckdb.connect() as connection:
+        result = connection.sql(query.format(table=f"({store.select(head)})"))
+        names, rows = result.columns, result.fetchall()
+    shown = RichTable(*names)
+    for row in rows:
+        shown.add_row(*("" if value is None else escape(str(value)) for value in row))
+    console.print(shown if rows else "None.")
+
+
 def check_home(home: Home, console: Console) -> None:
     """Compile contracts and models, and check that exports hold only what they may."""
     project = load_home_project(home)
@@ -104,13 +135,17 @@ def show_lineage(home: Home, column: str, console: Console) -> None:
     """Print the trees of a column's origins and uses."""
     project = load_home_project(home)
     table, _, name = column.rpartition(".")
+    if not table:
+        raise CdpError(
+            f"{column} names no column.", "Write layer.table.column, or the published table.column."
+        )
     if "." not in table:
         published = {export.name: export.table for export in read_exports(home, project)}
         table = published.get(table, table)
     if table not in project.tables:
-        raise CdpError(
-            f"There is no table {table}.", "`cdp check` counts them, `cdp dev` shows them."
-        )
+        near = difflib.get_close_matches(table, project.tables, n=3, cutoff=0.5)
+        hint = f"Perhaps {' or '.join(near)}." if near else "`cdp dev` shows all tables."
+        raise CdpError(f"There is no table {table}.", hint)
     try:
         lineage = project.lineage(table, name)
     except KeyError:
@@ -118,8 +153,15 @@ def show_lineage(home: Home, column: str, console: Console) -> None:
         raise CdpError(f"{table} has no column {name}.", f"It has {known}.") from None
     found = project.tables[table].column[name]
     console.print(f"[bold]{table}.{name}[/] {found.type}: {found.doc}")
-    console.print(_branch(Tree("made from"), lineage.upstream))
-    console.print(_branch(Tree("goes into"), lineage.downstream))
+    for words, nothing, node in (
+        (
+            "made from",
+            "made from no column's value: constants, or rows that are there",
+            lineage.upstream,
+        ),
+        ("goes into", "goes into no other column's value", lineage.downstream),
+    ):
+        console.print(_branch(Tree(words), node) if node.next else nothing)
 
 
 def _branch(tree: Tree, node: Any) -> Tree:

@@ -10,9 +10,11 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
@@ -23,6 +25,15 @@ from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse.lock import holder
 from cdp_pipeline.warehouse.previous import Release, latest_release
 from cdp_pipeline.warehouse.store import Store
+
+_ROWS = (
+    "rows_delivered",
+    "rows_loaded",
+    "rows_rejected",
+    "rows_refused",
+    "rows_already_loaded",
+)
+_MOST_SHOWN = 5
 
 
 class _Steps(logging.Handler):
@@ -35,6 +46,7 @@ class _Steps(logging.Handler):
         self.layers: dict[str, dict[str, float]] = {}
         self.made: Counter[str] = Counter()
         self.rows: dict[str, int] = {}
+        self.news: dict[str, dict[str, Any]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         said: dict[str, Any] | None = getattr(record, "cdp", None)
@@ -51,6 +63,8 @@ class _Steps(logging.Handler):
         taken["peak_gb"] = max(taken["peak_gb"], said["peak_gb"])
         self.made[said["event"]] += 1
         self.rows[said["table"]] = said["rows"]
+        if said["news"]:
+            self.news[said["table"]] = said["news"]
         self.progress.update(self.task, advance=1, description=said["table"])
 
 
@@ -63,23 +77,19 @@ def run_pipeline(home: Home, *, select: str, train: bool, force: bool, as_json: 
         The exit code.
     """
     started = time.perf_counter()
-    held = holder(home)
-    if held is not None:
-        raise HomeLockedError(
-            f"{home.root.name} is held by {held['what']}, run {held['run_id'][:8]}, process "
-            f"{held['pid']} on {held['host']} since {held['since']}.",
-            "Wait for it or stop it; a run that died is noticed and cleared by itself.",
-        )
+    _refuse_when_held(home)
     os.environ["CDP_HOME"] = str(home.root)
     if home.into is not None:
         os.environ["CDP_AS_OF"], os.environ["CDP_INTO"] = str(home.settings.as_of), str(home.into)
     console = Console(stderr=True, quiet=as_json)
+    if not console.is_terminal:
+        console.width = 160  # a log file has no edge to wrap at
     before = latest_release(home.exports)
     run_id = str(uuid.uuid4())
     with console.status("Loading contracts and models"):
         job, keys, instance = _prepare(home, select, train=train)
     with _progress(console, len(keys)) as steps:
-        failures = _execute(job, keys, instance, run_id, train=train, force=force)
+        failures = _execute(home, job, keys, instance, run_id, train=train, force=force)
     after = latest_release(home.exports)
     summary = _summary(home, before, after, steps, time.perf_counter() - started)
     summary["run_id"], summary["failures"] = run_id, failures
@@ -87,8 +97,17 @@ def run_pipeline(home: Home, *, select: str, train: bool, force: bool, as_json: 
         print_json(summary)
     else:
         _show(console, home, summary)
-    refused = any(failure["table"] == "export.release" for failure in failures)
-    return 0 if not failures else 5 if refused else 1
+    return 0 if not failures else max(failure["exit_code"] for failure in failures)
+
+
+def _refuse_when_held(home: Home, *, by_another_than: str = "") -> None:
+    held = holder(home)
+    if held is not None and held["run_id"] != by_another_than:
+        raise HomeLockedError(
+            f"{home.root.name} is held by {held['what']}, run {held['run_id'][:8]}, process "
+            f"{held['pid']} on {held['host']} since {held['since']}.",
+            "Wait for it or stop it; a run that died is noticed and cleared by itself.",
+        )
 
 
 def _prepare(home: Home, select: str, *, train: bool) -> tuple[Any, Sequence[Any], Any]:
@@ -150,8 +169,15 @@ def _progress(console: Console, total: int) -> Iterator[_Steps]:
 
 
 def _execute(
-    job: Any, keys: Sequence[Any], instance: Any, run_id: str, *, train: bool, force: bool
-) -> list[dict[str, str]]:
+    home: Home,
+    job: Any,
+    keys: Sequence[Any],
+    instance: Any,
+    run_id: str,
+    *,
+    train: bool,
+    force: bool,
+) -> list[dict[str, Any]]:
     """Execute the job here; return the failed steps with what they said."""
     from cdp_pipeline.defs.resources import FORCE_TAG, TRAIN_TAG
 
@@ -164,22 +190,40 @@ def _execute(
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
-    failures = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            data = event.step_failure_data
-            said = data.user_failure_data.description if data.user_failure_data else None
-            failures.append(
-                {
-                    "table": event.step_key.replace("__", "."),
-                    "message": said or (data.error.message if data.error else "it failed"),
-                }
-            )
+    failures = [_failure(home, event) for event in result.all_events if event.is_step_failure]
     if not result.success and not failures:
-        failures = [
-            {"table": "the run", "message": _run_failure(result)},
-        ]
+        # Another run may have taken the home while this one was loading.
+        _refuse_when_held(home, by_another_than=run_id)
+        failures = [{"table": "the run", "message": _run_failure(result), "exit_code": 1}]
     return failures
+
+
+def _failure(home: Home, event: Any) -> dict[str, Any]:
+    """Return a failed step as table, message and exit code."""
+    table = event.step_key.replace("__", ".")
+    data = event.step_failure_data
+    if data.user_failure_data is not None:
+        code = 5 if table == "export.release" else 1
+        return {"table": table, "message": data.user_failure_data.description, "exit_code": code}
+    failed = [
+        f"{check['rule']} ({check['failing_count']:,} of {check['total_count']:,} rows)"
+        for head in Store(home).heads().values()
+        if asset_of(head.table) in event.step_key or head.table == table
+        for check in head.failed_blocking_checks
+    ]
+    if failed:
+        message = (
+            f"{len(failed)} blocking rule(s) fail, nothing is published: {'; '.join(failed)}.\n"
+            "  Correct the source or, if the rule is wrong, the rule in `_tables.yml`."
+        )
+        return {"table": table, "message": message, "exit_code": 5}
+    message = data.error.message.strip() if data.error is not None else "it failed"
+    return {"table": table, "message": message, "exit_code": 1}
+
+
+def asset_of(table: str) -> str:
+    """Return the name that Dagster's step of a table has."""
+    return table.replace(".", "__")
 
 
 def _run_failure(result: Any) -> str:
@@ -196,8 +240,6 @@ def _run_failure(result: Any) -> str:
 def _summary(
     home: Home, before: Release | None, after: Release | None, steps: _Steps, seconds: float
 ) -> dict[str, Any]:
-    store = Store(home)
-    ledger = store.head("sources.deliveries")
     tables = after.manifest["tables"] if after is not None else {}
     old = before.manifest["tables"] if before is not None else {}
     is_new = after is not None and (before is None or before.name != after.name)
@@ -205,7 +247,14 @@ def _summary(
     return {
         "release": after.name if after is not None else None,
         "is_new": is_new,
-        "rows_in": dict(ledger.figures) if ledger is not None else {},
+        "rows_in": {
+            name: sum(news[name] for news in steps.news.values()) for name in (*_ROWS, "files")
+        },
+        "refused": [entry for news in steps.news.values() for entry in news["refused"]],
+        "skipped": [entry for news in steps.news.values() for entry in news["skipped"]],
+        "tables_without_files": sorted(
+            n for n, news in steps.news.items() if not news["has_files"]
+        ),
         "customers": tables.get("golden_profiles", {}).get("rows"),
         "changes": {
             name: entry["rows"] - old.get(name, {"rows": 0})["rows"]
@@ -227,40 +276,67 @@ def _summary(
 
 def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
     grid = RichTable.grid(padding=(0, 2))
-    rows = summary["rows_in"]
-    if rows:
-        grid.add_row(
-            "rows in",
-            f"{rows['rows_delivered']:,} delivered = {rows['rows_loaded']:,} loaded + "
-            f"{rows['rows_rejected']:,} rejected + {rows['rows_refused']:,} refused + "
-            f"{rows['rows_already_loaded']:,} already loaded",
-        )
-    if summary["customers"] is not None:
-        grid.add_row("customers", f"{summary['customers']:,}")
-    made = summary["steps"]
-    grid.add_row("tables", ", ".join(f"{count} {how}" for how, count in sorted(made.items())))
-    if summary["is_new"]:
-        changes = ", ".join(f"{name} {change:+,}" for name, change in summary["changes"].items())
-        grid.add_row("changes", changes or "values only, no table grew or shrank")
-    if summary["checks"]:
-        checks = summary["checks"]
-        grid.add_row("checks", f"{checks['passed']} passed, {checks['warned']} warn")
-    taken = {name: round(layer["seconds"], 1) for name, layer in summary["layers"].items()}
-    layers = ", ".join(f"{name} {seconds:g}" for name, seconds in taken.items() if seconds)
-    grid.add_row("seconds", f"{summary['seconds']:g}" + (f" ({layers})" if layers else ""))
+    for name, value in (*_news_lines(summary), *_result_lines(summary)):
+        grid.add_row(name, value)
     for failure in summary["failures"]:
-        grid.add_row("[red]failed[/]", f"[red]{failure['table']}[/]: {failure['message']}")
+        grid.add_row("[red]failed[/]", f"[red]{failure['table']}[/]: {escape(failure['message'])}")
     if summary["release"] is not None:
         how = "published" if summary["is_new"] else "unchanged"
         grid.add_row("release", f"{summary['release']} ({how})")
-        grid.add_row(
-            "look at", f"{_near(home, summary['exports'])} (Parquet), `cdp sql`, `cdp dev`"
-        )
+        exports, database = _near(summary["exports"]), _near(summary["database"])
+        asked = "`cdp sql`" if home.into is None else database
+        grid.add_row("look at", f"{exports} (Parquet), {asked}, `cdp dev`")
     console.print(grid)
 
 
-def _near(home: Home, path: str) -> str:
-    return path.removeprefix(f"{home.root}{os.sep}")
+def _news_lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what came in, and what did not make it."""
+    rows = summary["rows_in"]
+    if rows["files"]:
+        yield (
+            "rows in",
+            f"{rows['rows_delivered']:,} in {rows['files']} new files = "
+            f"{rows['rows_loaded']:,} loaded + {rows['rows_rejected']:,} rejected + "
+            f"{rows['rows_refused']:,} refused + {rows['rows_already_loaded']:,} already loaded",
+        )
+    else:
+        yield "rows in", "no new file"
+    if rows["rows_rejected"]:
+        yield "rejected", "`cdp deliveries --rejected` says which rows, and why"
+    for entry in summary["refused"][:_MOST_SHOWN]:
+        told = f"{entry['file']}: {entry['reason']} {entry['hint']}".strip()
+        yield "[red]refused[/]", escape(told)
+    if len(summary["refused"]) > _MOST_SHOWN:
+        yield "", f"and {len(summary['refused']) - _MOST_SHOWN} more: `cdp deliveries`"
+    for entry in summary["skipped"][:_MOST_SHOWN]:
+        yield "skipped", escape(entry)
+    if summary["tables_without_files"]:
+        names = ", ".join(summary["tables_without_files"])
+        yield "no file yet", f"{names}: nothing matches the `files` of the contract"
+
+
+def _result_lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what was made of it; figures of the release only where the run came to its end."""
+    if summary["customers"] is not None and not summary["failures"]:
+        yield "customers", f"{summary['customers']:,}"
+    made = summary["steps"]
+    yield "tables", ", ".join(f"{count} {how}" for how, count in sorted(made.items())) or "none"
+    if summary["is_new"]:
+        changes = ", ".join(f"{name} {change:+,}" for name, change in summary["changes"].items())
+        yield "changes", changes or "values only, no table grew or shrank"
+    if summary["checks"] and not summary["failures"]:
+        checks = summary["checks"]
+        yield "checks", f"{checks['passed']} passed, {checks['warned']} warn"
+    taken = {name: round(layer["seconds"], 1) for name, layer in summary["layers"].items()}
+    taken["start and orchestration"] = round(summary["seconds"] - sum(taken.values()), 1)
+    parts = ", ".join(f"{name} {seconds:g}" for name, seconds in taken.items() if seconds > 0)
+    yield "seconds", f"{summary['seconds']:g} ({parts})"
+
+
+def _near(path: str) -> str:
+    """Return a path as it is typed from here."""
+    here = f"{Path.cwd()}{os.sep}"
+    return path.removeprefix(here)
 
 
 def print_json(content: Any) -> None:

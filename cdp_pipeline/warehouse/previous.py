@@ -1,21 +1,19 @@
 """The release in front, which models read as the schema ``previous``.
 
-A release is a function of the landed files, decisions, clock, models, code and the previous
-release. Making the same release again (an idle run, a run that goes on after a kill, ``--force``)
-must therefore use the same previous one, and a run whose inputs changed the newest one. Which it
-is is decided once per run.
+A release is a function of the landed files, clock, models, code and the previous release. Making
+the same release again (an idle run, a run that goes on after a kill, ``--force``) must therefore
+use the same previous one, and a run whose inputs changed the newest one. Which it is is decided
+once per run.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse.engine import identifier, literal
 from cdp_pipeline.warehouse.store import Store, fingerprint_of, write_json
 
@@ -71,7 +69,6 @@ def inputs_hash(store: Store, code: str) -> str:
         {
             "heads": sources,
             "settings": store.home.settings.that_change_results(),
-            "decisions": decisions_hash(store.home),
             "code": code,
         }
     )
@@ -79,14 +76,6 @@ def inputs_hash(store: Store, code: str) -> str:
 
 # The ledger and the rejected rows tell of runs; no model reads them to decide anything.
 _REPORTS = ("sources.deliveries", "sources.rejected_rows")
-
-
-def decisions_hash(home: Home) -> str:
-    """Return the hash of the stewards' decisions."""
-    digest = hashlib.sha256()
-    for file in sorted(home.decisions.glob("*.csv")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def previous_for_run(store: Store, *, run_id: str, code: str, train: bool) -> Release | None:

@@ -189,7 +189,9 @@ class Warehouse:
             "settings": dict(settings or {}),
         }
         recipe = fingerprint_of(parts)
-        fingerprint = fingerprint_of(parts | {"inputs": hashes})
+        # The rules are part of a version, whose check results are kept with it.
+        rules = {t.name: [(rule.text, rule.severity) for rule in t.rules] for t in tables}
+        fingerprint = fingerprint_of(parts | {"inputs": hashes, "rules": rules})
         job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files))
         if is_model and not self.run.train:
             kept = self._trained(by, recipe)
@@ -350,8 +352,10 @@ class Warehouse:
     def _is_whole(self, version: TableVersion) -> bool:
         return all(path.exists() for path in self.store.paths(version))
 
-    def use(self, version: TableVersion, how: str) -> TableVersion:
-        """Make a version the current one and tell whoever listens."""
+    def use(
+        self, version: TableVersion, how: str, news: Mapping[str, Any] | None = None
+    ) -> TableVersion:
+        """Make a version the current one and tell whoever listens, with what is new in it."""
         self.store.set_head(version)
         log.info(
             "step done",
@@ -363,6 +367,7 @@ class Warehouse:
                     "seconds": version.seconds,
                     "cpu_seconds": version.cpu_seconds,
                     "peak_gb": peak_memory_gb(),
+                    "news": dict(news or {}),
                 }
             },
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cdp_pipeline.defs.identity.standardised_records import columns_setting, declared_columns
 from cdp_pipeline.defs.tables import PythonStep
-from cdp_pipeline.export.stored_models import model_row
-from cdp_pipeline.identity import train
+from cdp_pipeline.export.stored_models import model_row, stored_model
+from cdp_pipeline.identity import LinkageModel, train
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
@@ -38,9 +38,16 @@ def _logic(connection: Connection, home: Home) -> Made:
     )
 
 
+def _outdated(connection: Connection) -> str | None:
+    """Train again while there were too few records to learn from, as in a home's first days."""
+    model = LinkageModel.from_bytes(stored_model(connection, "identity.linkage_model"))
+    return None if model.settings["comparisons"] else "it was trained on too few records"
+
+
 STEP = PythonStep(
     makes=("identity.linkage_model",),
     logic=_logic,
     code=TRAINING_CODE,
     settings=lambda home: {**columns_setting(home), "seed": SEED},
+    outdated=_outdated,
 )

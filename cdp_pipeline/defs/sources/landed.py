@@ -49,7 +49,7 @@ def load(contract: SourceTable, warehouse: Warehouse) -> TableVersion:
         seconds=taken.seconds,
         cpu_seconds=taken.cpu_seconds,
     )
-    return warehouse.use(version, "made" if report.new else "unchanged")
+    return warehouse.use(version, "made" if report.new else "unchanged", news=_news(report))
 
 
 def _count(home: Home, spill: Path, rows: CurrentRows) -> int:
@@ -64,6 +64,23 @@ def _count(home: Home, spill: Path, rows: CurrentRows) -> int:
         ) as connection,
     ):
         return int(connection.sql(f"select count(*) from ({rows.sql})").fetchall()[0][0])
+
+
+def _news(report: LoadReport) -> dict[str, Any]:
+    """Return what this look at the landing folder brought, for the closing summary."""
+    new = report.new
+    refused = [d for d in new if d.status == "refused"]
+    return {
+        "rows_delivered": sum(d.rows_delivered for d in new),
+        "rows_loaded": sum(d.rows_loaded for d in new if d.status == "loaded"),
+        "rows_rejected": sum(d.rows_rejected for d in new if d.status == "loaded"),
+        "rows_refused": sum(d.rows_refused for d in new),
+        "rows_already_loaded": sum(d.rows_already_loaded for d in new),
+        "files": len(new),
+        "refused": [{"file": d.file, "reason": d.reason, "hint": d.hint} for d in refused],
+        "skipped": [f"{file.name}: {file.reason}" for file in report.skipped],
+        "has_files": bool(report.deliveries),
+    }
 
 
 def _checks(report: LoadReport) -> tuple[dict[str, Any], ...]:
