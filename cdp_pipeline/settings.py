@@ -179,7 +179,9 @@ def read_settings(file: Path) -> Settings:
         If it is not valid YAML or a setting is unknown or out of range.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        # Every value as text, typed by the settings themselves: YAML takes NO for false, not
+        # for Norway.
+        content = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from cdp_pipeline import __version__
-from cdp_pipeline.errors import CdpError
+from cdp_pipeline.errors import CdpError, HomeError
 from cdp_pipeline.settings import Home, find_home
 
 _EXIT_CODES = """
@@ -94,9 +94,12 @@ def run(
         raise typer.BadParameter("--as-of and --into go together.")
     if as_of and into is not None:
         try:
-            opened = opened.as_of(dt.date.fromisoformat(as_of), into)
+            day = dt.date.fromisoformat(as_of)
         except ValueError:
             raise typer.BadParameter(f"--as-of wants a day as YYYY-MM-DD, not {as_of}.") from None
+        if day > dt.datetime.now(dt.UTC).date():
+            raise typer.BadParameter(f"--as-of wants a past day, not {as_of}.")
+        opened = opened.as_of(day, into)
     code = run_pipeline(opened, select=select, train=train, force=force, as_json=as_json)
     raise typer.Exit(code)
 
@@ -217,7 +220,13 @@ def main() -> None:
         )
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. `cdp run` goes on where it stopped.")
         sys.exit(130)
+    except PermissionError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"error: {error.filename} cannot be written.", style="red", markup=False
+        )
+        sys.exit(HomeError.exit_code)
     except Exception as error:
         if os.environ.get("CDP_DEBUG"):
             raise

@@ -96,9 +96,9 @@ def _print_rows(connection: duckdb.DuckDBPyConnection, query: str, form: str) ->
 
 
 def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    table = RichTable(*names)
+    table = RichTable(*map(escape, names))
     for row in rows[:_SHOWN_ROWS]:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*("" if value is None else escape(str(value)) for value in row))
     console = Console()
     console.print(table)
     if len(rows) > _SHOWN_ROWS:
@@ -152,7 +152,7 @@ def show_lineage(home: Home, column: str, console: Console) -> None:
         known = ", ".join(c.name for c in project.tables[table].columns)
         raise CdpError(f"{table} has no column {name}.", f"It has {known}.") from None
     found = project.tables[table].column[name]
-    console.print(f"[bold]{table}.{name}[/] {found.type}: {found.doc}")
+    console.print(f"{table}.{name} {found.type}: {found.doc}", markup=False, style="bold")
     for words, nothing, node in (
         (
             "made from",

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as RichTable
 
 from cdp_pipeline.cli.starting import prepare_dagster
-from cdp_pipeline.errors import CdpError, HomeLockedError
+from cdp_pipeline.errors import HomeError, HomeLockedError
 from cdp_pipeline.project import layers_in_order
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse.lock import holder
@@ -120,13 +120,13 @@ def _prepare(home: Home, select: str, *, train: bool) -> tuple[Any, Sequence[Any
     definitions = build(home)
     job = definitions.resolve_job_def(TRAINING if train else DAILY)
     graph = definitions.resolve_asset_graph()
-    selection = dg.AssetSelection.all() if not select else _selection(select)
     try:
+        selection = dg.AssetSelection.all() if not select else _selection(select)
         keys = sorted(selection.resolve(graph))
-    except dg.DagsterInvalidSubsetError:
+    except dg.DagsterError:
         keys = []
     if not keys:
-        raise CdpError(
+        raise HomeError(
             f"--select {select} matches no table.",
             'Write `insight.rfm_segments`, `group:insight` or `key:"insight/rfm_segments"+`.',
         )

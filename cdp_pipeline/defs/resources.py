@@ -9,12 +9,13 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from cdp_pipeline.errors import CdpError
+from cdp_pipeline.project import layers_in_order
 from cdp_pipeline.settings import Home, find_home
 from cdp_pipeline.sqlmodels import Project
 from cdp_pipeline.warehouse import RunContext, Warehouse
 from cdp_pipeline.warehouse.lock import hold
 from cdp_pipeline.warehouse.release import repair
-from cdp_pipeline.warehouse.step import sweep
+from cdp_pipeline.warehouse.step import make_private, sweep
 
 TRAIN_TAG = "cdp/train"
 FORCE_TAG = "cdp/force"
@@ -54,6 +55,7 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
             holding = hold(home, run_id=run.run_id, what=f"job {run.job_name}")
             with holding:
                 sweep(home)
+                make_private(home, layers_in_order(home))
                 repair(home)
                 yield self
         except CdpError as error:

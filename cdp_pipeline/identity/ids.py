@@ -98,7 +98,9 @@ def _mint_ids(con: duckdb.DuckDBPyConnection) -> None:
     """Mint ids for the other clusters, from the founding record's key.
 
     Where that id was published before, the length of the history, which only ever grows, goes into
-    the key as well. An id whose records had all been withdrawn comes back with its founding record.
+    the key as well. An id that no record carries any more (its records were withdrawn, or it was
+    merged into another) comes back with its founding record: a merge that is undone gives the
+    person the old id again, rather than leave it an alias of somebody else.
     """
     key = _ID.format(parts="founder.source, founder.record_id")
     again = _ID.format(
@@ -116,7 +118,6 @@ def _mint_ids(con: duckdb.DuckDBPyConnection) -> None:
             select customer_id from previous.customer_history
             where event in ('created', 'split', 'withdrawn', 'returned')
             except select customer_id from previous.identity_map
-            except select alias_customer_id from previous.customer_aliases
         ),
         fresh as (
             select f.cluster_no, f.founder, {key} as first_choice
@@ -192,7 +193,8 @@ def _fates(con: duckdb.DuckDBPyConnection) -> None:
         from identity_assigned as a
         where a.is_new and a.known_count = 0
         union all
-        select 'created', a.customer_id, null, a.record_count, 'split from another customer'
+        select case when a.is_returned then 'returned' else 'created' end, a.customer_id, null,
+            a.record_count, 'split from another customer'
         from identity_assigned as a
         where a.is_new and a.known_count > 0
         union all
@@ -220,7 +222,10 @@ select p.alias_customer_id, coalesce(f.customer_id, p.customer_id) as customer_i
     p.since_on, p.cause
 from previous.customer_aliases as p
 left join identity_fates as f on p.customer_id = f.previous_id
-where p.alias_customer_id not in (select alias_customer_id from merged)"""
+where
+    p.alias_customer_id not in (select alias_customer_id from merged)
+    -- An id that a customer carries again is nobody's alias.
+    and p.alias_customer_id not in (select customer_id from identity_assigned)"""
 
 _HISTORY = """
 select event_no, event, customer_id, other_customer_id, happened_on, cause, record_count

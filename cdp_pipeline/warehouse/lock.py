@@ -2,14 +2,13 @@
 
 The lock is a note that names its holder, guarded by a file lock that is held only while the note
 is read or written. A holder that is dead is reaped, so a killed run never has to be cleaned up by
-hand, and all processes of one run (Dagster's multiprocess executor starts one a step) share it.
+hand. Runs execute in one process (Dagster's in-process executor), which is the holder.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import multiprocessing
 import os
 import socket
 from collections.abc import Iterator
@@ -39,7 +38,7 @@ def hold(home: Home, *, run_id: str, what: str) -> Iterator[None]:
     ----------
     home : Home
     run_id : str
-        The Dagster run; steps of the same run share the lock.
+        The Dagster run; whoever holds for the same run shares the lock.
     what : str
         Said to whoever is turned away, such as ``cdp run``.
 
@@ -50,9 +49,7 @@ def hold(home: Home, *, run_id: str, what: str) -> Iterator[None]:
     """
     file = _note(home)
     file.parent.mkdir(parents=True, exist_ok=True)
-    # The holder is the process that lives as long as the run: a step's own process is a child.
-    parent = multiprocessing.parent_process()
-    pid = parent.pid if parent is not None and parent.pid is not None else os.getpid()
+    pid = os.getpid()
     with FileLock(f"{file}.guard"):
         found = _read(file)
         if found is not None and found["run_id"] != run_id and _is_alive(found):
@@ -77,8 +74,7 @@ def hold(home: Home, *, run_id: str, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # A step's own process leaves the note to the process that runs the whole run.
-        if not shared and parent is None:
+        if not shared:
             with FileLock(f"{file}.guard"):
                 found = _read(file)
                 if found is not None and found["run_id"] == run_id:

@@ -414,6 +414,17 @@ def peak_memory_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def make_private(home: Home, layers: Sequence[str]) -> None:
+    """Let nobody but the owner look into the layers: what lies there holds personal values.
+
+    The warehouse folder itself stays open: ``cdp.duckdb`` in it is what analysts read.
+    """
+    for folder in (*layers, "heads", ".compiled", ".spill"):
+        path = home.warehouse / folder
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
+
+
 def sweep(home: Home) -> None:
     """Remove what a killed run left behind: spilled data and half-written files."""
     shutil.rmtree(home.warehouse / ".spill", ignore_errors=True)

@@ -124,6 +124,10 @@ def test_the_daemon_published_the_scheduled_run(served: Served) -> None:
     assert served.home.manifest()["tables"]["golden_profiles"]["rows"] > 500
 
 
+def test_the_daemons_run_let_go_of_the_home(served: Served) -> None:
+    assert served.home.run()["release"] == served.home.manifest()["release"]
+
+
 def test_the_lineage_page_shows_the_eight_groups(served: Served) -> None:
     text = served.page("/asset-groups", "prediction", "lineage")
     assert [layer for layer in LAYERS if layer not in text] == []

@@ -22,6 +22,11 @@ def test_an_empty_file_gives_every_default(tmp_path: Path) -> None:
     assert (settings.currency, settings.as_of) == ("SEK", "today")
 
 
+def test_norway_is_a_country(tmp_path: Path) -> None:
+    settings = read_settings(settings_file(tmp_path, "country: NO\nthreads: 1\n"))
+    assert (settings.country, settings.threads) == ("NO", 1)
+
+
 def test_a_date_is_a_clock(tmp_path: Path) -> None:
     settings = read_settings(settings_file(tmp_path, "as_of: 2026-03-31\n"))
     assert settings.as_of == dt.date(2026, 3, 31)

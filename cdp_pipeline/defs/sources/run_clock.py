@@ -65,9 +65,9 @@ def _as_of(home: Home, contracts: Sequence[SourceTable], connection: Connection)
             continue
         column = identifier(contract.event_at)
         day = (
-            f"timezone({zone}, timezone('UTC', max({column})))::date"
+            f"timezone({zone}, timezone('UTC', {column}))::date"
             if contract.columns[contract.event_at].kind == "timestamp"
-            else f"max({column})"
+            else column
         )
         newest.append(f"select {day} as day from {contract.name}")
     if not newest:
@@ -75,7 +75,11 @@ def _as_of(home: Home, contracts: Sequence[SourceTable], connection: Connection)
             "`as_of: latest_event` needs a contract that names its event_at column.",
             "Name it in dbt_like_sql/sources, or set `as_of: today` in cdp.yml.",
         )
-    day = connection.sql(f"select max(day) from ({' union all '.join(newest)})").fetchall()[0][0]
+    # A mistyped year must not move the clock: what lies after the day of the run is not "now".
+    day = connection.sql(
+        f"select max(day) from ({' union all '.join(newest)}) "
+        f"where day <= date {literal(_today(home).isoformat())}"
+    ).fetchall()[0][0]
     if day is None:
         raise StepError(
             "`as_of: latest_event` found no event: no table with an event_at has rows.",
