@@ -27,7 +27,8 @@ function               reads                                       makes
 
 The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
 ``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
-``comparisons``, ``score``, ``train``, ``model``, ``cluster``, ``link``, ``ids``, ``figures``.
+``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be), ``train``,
+``model``, ``cluster``, ``link``, ``ids``, ``figures``.
 """
 
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns

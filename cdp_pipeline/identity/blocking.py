@@ -10,6 +10,7 @@ the choice follows the data and its size.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
 # Chance pairs that may be compared: so many per record, up to a total that grows by one a record.
 CHANCE_PAIRS_PER_RECORD = 20.0
 CHANCE_PAIRS_TOTAL = 1_500_000.0
+# So many pairs per record may be wanted ones.
+MATCHES_PER_RECORD = 8.0
 # All pairs of one rule, wanted ones included.
 PAIRS_PER_RECORD = 30.0
 # A block larger than this has no pairs made of it: its key says too little.
 LARGEST_BLOCK = 200
+# All pairs of all linking rules: so many, and so many more per record.
+LINKING_PAIRS = 3_000_000.0
+LINKING_PAIRS_PER_RECORD = 4.0
+# About so many pairs are enough to learn from.
+LEARNING_PAIRS = 4_000_000.0
 # Rules are chosen on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
 
@@ -54,6 +62,25 @@ class BlockingRule:
     def expressions(self) -> tuple[str, ...]:
         """What has to be equal."""
         return tuple(key.expression for key in self.keys)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules chosen for some data.
+
+    Attributes
+    ----------
+    linking
+        For linking: as few pairs as bring the matches together.
+    learning
+        For training, which also has to see what is no match: neighbours and families.
+    one_in
+        Training looks at one in so many of its pairs.
+    """
+
+    linking: list[BlockingRule]
+    learning: list[BlockingRule]
+    one_in: int = 1
 
 
 def keys_of(evidence: Evidence) -> list[Key]:
@@ -90,10 +117,10 @@ def possible_rules(work: Work) -> list[BlockingRule]:
     return rules
 
 
-def choose_rules(con: duckdb.DuckDBPyConnection, work: Work) -> list[BlockingRule]:
+def choose_rules(con: duckdb.DuckDBPyConnection, work: Work) -> Rules:
     """Return the rules to use on this data, most selective first."""
     if work.node_count < 2 or not work.evidence:
-        return []
+        return Rules([], [])
     sampled = _sample(con, work)
     scale = (work.node_count / max(sampled, 1)) ** 2
     agreement = _chance_agreement(con, work)
@@ -103,22 +130,44 @@ def choose_rules(con: duckdb.DuckDBPyConnection, work: Work) -> list[BlockingRul
         by_chance = all_pairs
         for key in rule.keys:
             by_chance *= agreement[key.expression]
-        judged.append((by_chance, rule))
-    judged.sort(key=lambda item: (item[0], item[1].expressions))
-    budget = min(CHANCE_PAIRS_PER_RECORD * work.node_count, CHANCE_PAIRS_TOTAL + work.node_count)
-    chosen: list[BlockingRule] = []
-    for by_chance, rule in judged:
-        if by_chance > budget:
-            break
         pairs = _pairs_of(con, rule) * scale
+        # Keys that depend on each other (a postcode and its town) bring more than chance says.
+        waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:
-            chosen.append(rule)
-            budget -= by_chance
+            judged.append(_Judged(rule, pairs, by_chance, waste))
     con.execute("drop table identity_sample")
-    # A rule that only narrows another one brings nothing.
-    return [
-        rule for rule in chosen if not any(set(other.keys) < set(rule.keys) for other in chosen)
-    ]
+    budget = min(CHANCE_PAIRS_PER_RECORD * work.node_count, CHANCE_PAIRS_TOTAL + work.node_count)
+    most = LINKING_PAIRS + LINKING_PAIRS_PER_RECORD * work.node_count
+    learning = _affordable([(j.by_chance, j) for j in judged], budget, math.inf)
+    return Rules(
+        linking=[j.rule for j in _affordable([(j.waste, j) for j in judged], budget, most)],
+        learning=[j.rule for j in learning],
+        one_in=max(1, round(sum(j.pairs for j in learning) / LEARNING_PAIRS)),
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    rule: BlockingRule
+    pairs: float
+    by_chance: float
+    waste: float
+
+
+def _affordable(costs: list[tuple[float, _Judged]], budget: float, most: float) -> list[_Judged]:
+    """Return the cheapest rules within the budgets, without those that only narrow another."""
+    chosen: list[_Judged] = []
+    for cost, judged in sorted(costs, key=lambda item: (item[0], item[1].rule.expressions)):
+        budget -= cost
+        if budget < 0:
+            break
+        keys = set(judged.rule.keys)
+        wider = [j for j in chosen if not keys < set(j.rule.keys)]
+        if judged.pairs + sum(j.pairs for j in wider) > most:
+            continue
+        if not any(set(j.rule.keys) < keys for j in chosen):
+            chosen = [*wider, judged]
+    return chosen
 
 
 def make_pairs(
@@ -127,7 +176,7 @@ def make_pairs(
     table: str,
     *,
     groups: str | None = None,
-    nodes: str = NODES,
+    one_in: int = 1,
 ) -> int:
     """Make the distinct candidate pairs of all rules and return how many there are.
 
@@ -137,13 +186,14 @@ def make_pairs(
         Temp table to make, with ``left_no`` < ``right_no``.
     groups
         Table with ``node_no`` and ``group_no``: pairs within one group are left out.
-    nodes
-        The nodes to block.
+    one_in
+        Make one in so many of the pairs, the same ones each time.
     """
     con.execute(f"drop table if exists {table}")
     queries = []
-    keyed = nodes if groups is None else f"{nodes} inner join {groups} using (node_no)"
+    keyed = NODES if groups is None else f"{NODES} inner join {groups} using (node_no)"
     group = "node_no" if groups is None else "group_no"
+    sampled = f"and hash(l.node_no) % {one_in} = 0" if one_in > 1 else ""
     for rule in rules:
         present = " and ".join(f"{e} is not null" for e in rule.expressions)
         key = f"hash(kind, {', '.join(rule.expressions)})"
@@ -153,9 +203,9 @@ def make_pairs(
                 from {keyed} where {present}) as l
             inner join (select {key} as key, node_no, {group} as group_no
                 from {keyed} where {present}) as r
-                on l.key = r.key and l.node_no < r.node_no and l.group_no <> r.group_no
+                on l.key = r.key and l.node_no < r.node_no and l.group_no <> r.group_no {sampled}
             where l.key in (
-                select key from (select {key} as key from {nodes} where {present})
+                select key from (select {key} as key from {NODES} where {present})
                 group by key having count(*) between 2 and {LARGEST_BLOCK})"""
         )
     union = " union ".join(queries) or (

@@ -25,11 +25,12 @@ from cdp_pipeline.identity.score import (
     ComparedPairs,
     compare_pairs,
     log2_odds,
+    names_of,
     node_frequencies,
 )
 from cdp_pipeline.identity.sql import number
 from cdp_pipeline.identity.train import rules_of
-from cdp_pipeline.identity.work import NODES, RECORD_NODES, prepare_work
+from cdp_pipeline.identity.work import NODES, RECORD_NODES, Work, prepare_work
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,7 +73,7 @@ def link(
     make_exact_edges(con, work, rules, "identity.shared_identifiers")
     size = number(con, f"select max(node_no) + 1 from {NODES}")
     groups = exact_groups(con, size)
-    linked = _link_nodes(con, model, groups, size)
+    linked = _link_nodes(con, model, groups, size, _once_and_exact(work))
     return _tables(con, rules, linked, groups)
 
 
@@ -81,6 +82,7 @@ def _link_nodes(
     model: LinkageModel,
     groups: NDArray[np.int32],
     size: int,
+    once: list[str],
 ) -> Linked:
     """Score candidates between groups, complete the components, and cluster."""
     if model.mixture is None:
@@ -110,8 +112,20 @@ def _link_nodes(
     parts = np.concatenate((parts, evidence(model.mixture, model.settings, frequencies, extra)))
     order = np.lexsort((pairs.right, pairs.left))
     pairs, parts = pairs.where(order), parts[order]
-    clusters = _cluster(groups, label, pairs, parts, model)
+    places = [i for i, c in enumerate(names_of(model.settings)) if c in once]
+    contradicts = (pairs.levels[:, places] == 0).any(axis=1)
+    ties = _ties_of_groups(groups, pairs, parts, contradicts)
+    clusters = _cluster(groups, label, ties, model)
     return Linked(clusters, pairs, odds_of(parts, model.prior))
+
+
+def _once_and_exact(work: Work) -> list[str]:
+    """Return the columns in which a difference proves two people: one number for life, issued."""
+    return [
+        e.name
+        for e in work.evidence
+        if e.column.per_person == "one" and e.column.exactness == "exact"
+    ]
 
 
 def _exact_only(model: LinkageModel, groups: NDArray[np.int32]) -> Linked:
@@ -163,14 +177,12 @@ def _missing_pairs(
 def _cluster(
     groups: NDArray[np.int32],
     label: NDArray[np.int32],
-    pairs: ComparedPairs,
-    parts: NDArray[np.float64],
+    ties: Ties,
     model: LinkageModel,
 ) -> NDArray[np.int32]:
     """Join exact groups by the evidence between their nodes; return each node's cluster."""
     size = len(groups)
     own = np.arange(size, dtype=np.int32)
-    ties = _ties_of_groups(groups, pairs, parts)
     # A group's first node stands for it; the other nodes are components of their own.
     component = np.where(groups == own, label, own)
     smallest = np.full(size, size, dtype=np.int32)
@@ -180,7 +192,10 @@ def _cluster(
 
 
 def _ties_of_groups(
-    groups: NDArray[np.int32], pairs: ComparedPairs, parts: NDArray[np.float64]
+    groups: NDArray[np.int32],
+    pairs: ComparedPairs,
+    parts: NDArray[np.float64],
+    contradicts: NDArray[np.bool_],
 ) -> Ties:
     """Sum the evidence of pairs of nodes into pairs of groups."""
     size = len(groups)
@@ -205,7 +220,7 @@ def _ties_of_groups(
         evidence=np.asarray(np.round(sums * 1e6) / 1e6),
         best=best,
         informed=informed,
-        forbidden=np.zeros(len(key), dtype=bool),
+        forbidden=np.bincount(inverse[contradicts], minlength=len(key)) > 0,
     )
 
 

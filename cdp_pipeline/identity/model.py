@@ -34,12 +34,8 @@ class LinkageModel(BaseModel):
         Probability that two random nodes match.
     threshold
         Mean match weight (log2 odds) from which two clusters are joined.
-    rescorer
-        Trees of the rescorer, or nothing where it was not worth having.
     notes
         What training fell back on, in words.
-    figures
-        What training measured.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,11 +47,9 @@ class LinkageModel(BaseModel):
     exact: list[tuple[str, ...]]
     prior: float
     threshold: float
-    rescorer: dict[str, Any] | None = None
     columns_fingerprint: str
     seed: int
     notes: list[str] = []
-    figures: dict[str, float] = {}
 
     @property
     def version(self) -> str:

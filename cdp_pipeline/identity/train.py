@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import BlockingRule, choose_rules, make_pairs
+from cdp_pipeline.identity.blocking import BlockingRule, Rules, choose_rules, make_pairs
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.mixture import learn_mixture
 from cdp_pipeline.identity.model import LinkageModel
@@ -55,12 +55,12 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
     records to learn from, the model holds the exact rules only and says so in its notes.
     """
     work = prepare_work(con, columns)
-    rules = choose_rules(con, work) if work.node_count >= LEAST_NODES else []
-    pair_count = make_pairs(con, rules, _CANDIDATES)
+    rules = choose_rules(con, work) if work.node_count >= LEAST_NODES else Rules([], [])
+    pair_count = make_pairs(con, rules.learning, _CANDIDATES, one_in=rules.one_in)
     model = LinkageModel(
         settings=splink_settings(con, work),
         frequencies={},
-        blocking=[[(k.column, k.expression) for k in rule.keys] for rule in rules],
+        blocking=[[(k.column, k.expression) for k in rule.keys] for rule in rules.linking],
         exact=[rule.columns for rule in exact_rules(work)],
         prior=1e-4,
         threshold=0.0,
@@ -75,20 +75,25 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
             " learn from: only the exact rules link"
         )
     else:
-        _learn(con, model, work, columns)
+        _learn(con, model, work, columns, rules.one_in)
     drop(con, [_CANDIDATES])
     return model
 
 
 def _learn(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work, columns: IdentityColumns
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    work: Work,
+    columns: IdentityColumns,
+    one_in: int,
 ) -> None:
     model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
     believed = copy.deepcopy(model.settings)
     _learn_chance(con, model.settings, model.seed)
     _learn_matches(con, model, work)
     _round(model.settings)
-    _learn_classes(con, model, believed, work, columns)
+    all_pairs = work.node_count * (work.node_count - 1) / 2
+    _learn_classes(con, model, believed, columns, all_pairs / one_in)
 
 
 def _learn_chance(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], seed: int) -> None:
@@ -224,12 +229,11 @@ def _learn_classes(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
     believed: dict[str, Any],
-    work: Work,
     columns: IdentityColumns,
+    all_pairs: float,
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
     pairs = compare_pairs(con, model.settings, _CANDIDATES)
-    all_pairs = work.node_count * (work.node_count - 1) / 2
     mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)

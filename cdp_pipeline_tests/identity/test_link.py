@@ -149,3 +149,17 @@ def test_the_same_organisation_number_is_one_company() -> None:
     con = world(rows)
     linked(con)
     assert cluster_of(together(con), "f0") == {"f0", "f1"}
+
+
+def test_two_national_ids_are_two_people() -> None:
+    same: Row = {
+        "given_name": "Ebba", "family_name": "Sjögren", "phone": "0701231231",
+        "street": "Ringvägen 4", "postcode": "11122", "city": "Stockholm", "country": "SE",
+    }  # fmt: skip
+    rows = [
+        {"record_id": "one", "national_id": "811228-9874", **same, "email": "e@mejl.example"},
+        {"record_id": "two", "national_id": "670919-9530", **same},
+    ]
+    con = world([*town(300), *rows])
+    linked(con)
+    assert cluster_of(together(con), "one") == {"one"}
