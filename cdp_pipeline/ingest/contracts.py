@@ -198,6 +198,8 @@ class SourceTable(_Strict):
         Share of bad records beyond which a delivery is refused.
     allow_empty : bool
         Whether a snapshot without rows may replace one with rows.
+    max_shrink_share : float
+        Share of its records that a snapshot may lose against the one before.
     file, line : Path, int
         Where the contract stands.
     lines : Mapping of str to int
@@ -228,6 +230,7 @@ class SourceTable(_Strict):
     delete_marker: DeleteMarker | None = None
     max_rejected_share: float = Field(0.2, ge=0, le=1)
     allow_empty: bool = False
+    max_shrink_share: float = Field(0.5, ge=0, le=1)
     columns: dict[str, Column] = Field(min_length=1)
     file: Path
     line: int
@@ -336,7 +339,8 @@ class SourceTable(_Strict):
 
     def acceptance_hash(self) -> str:
         """Return a hash of what decides whether a file is accepted."""
-        return _hash_of([self.reading_hash(), self.max_rejected_share, self.allow_empty])
+        limits = [self.max_rejected_share, self.allow_empty, self.max_shrink_share]
+        return _hash_of([self.reading_hash(), *limits])
 
 
 def load_contracts(folder: Path) -> list[SourceTable]:

@@ -22,6 +22,7 @@ from cdp_pipeline.ingest.values import reason, repair_hint
 from cdp_pipeline.warehouse.engine import Connection, identifier, literal
 
 _MOST_EXCEPTIONS = 5_000
+_LEAST_TO_SHRINK = 20
 _HASH_IN_MEMORY = 50_000_000
 Numbers = npt.NDArray[np.int64]
 
@@ -55,6 +56,23 @@ def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery |
         raise UnreadableFileError(
             f"it has no rows, where the snapshot before had {before.rows_loaded}",
             f"If the table really is empty now, set allow_empty: true at {contract.where()}.",
+        )
+    _refuse_shrunken(contract, outcome, before)
+
+
+def _refuse_shrunken(contract: SourceTable, outcome: Outcome, before: Delivery | None) -> None:
+    """Refuse a snapshot that would remove a large share of the rows: it was probably cut off."""
+    if contract.delivery != "snapshot" or before is None or contract.allow_empty:
+        return
+    if before.rows_delivered < _LEAST_TO_SHRINK:
+        return  # a handful of stores may well be halved
+    gone = 1 - outcome.delivered / before.rows_delivered
+    if gone > contract.max_shrink_share:
+        raise UnreadableFileError(
+            f"it has {outcome.delivered} records where the snapshot before had"
+            f" {before.rows_delivered} ({gone:.0%} fewer, at most"
+            f" {contract.max_shrink_share:.0%} are allowed): was it cut off?",
+            f"If so many are gone for good, raise max_shrink_share at {contract.where()}.",
         )
 
 

@@ -128,6 +128,20 @@ def test_an_empty_snapshot_does_not_remove_everything(make_shop: ShopMaker) -> N
     assert shop.rows() == []
 
 
+def test_a_snapshot_cut_short_at_a_line_end_is_refused_and_yesterdays_stays(
+    make_shop: ShopMaker,
+) -> None:
+    shop = make_shop()
+    shop.land_rows("orders_1.csv", *(_order(n) for n in range(1, 31)))
+    shop.land_rows("orders_2.csv", *(_order(n) for n in range(1, 13)))
+    cut = shop.load().new[1]
+    assert (cut.status, cut.rows_refused) == ("refused", 12)
+    assert "was it cut off?" in cut.reason
+    assert len(shop.rows()) == 30
+    shop = make_shop("max_shrink_share: 0.9")
+    assert len(shop.rows()) == 12
+
+
 def test_of_rows_with_one_key_the_latest_then_the_greatest_is_kept(make_shop: ShopMaker) -> None:
     shop = make_shop("changed_at: paid_at\nmax_rejected_share: 1")
     rows = [

@@ -33,7 +33,8 @@ def parse(make_shop: ShopMaker) -> Parse:
             '\n      n: {type: integer, doc: "Number."}'
             f'\n      x: {{type: "{kind}", doc: "Value."{extra}}}\n'
         )
-        shop = make_shop(f"max_rejected_share: 1\n{fields}", columns, key=["n"])
+        limits = "max_rejected_share: 1\nmax_shrink_share: 1\n"
+        shop = make_shop(f"{limits}{fields}", columns, key=["n"])
         out = io.StringIO()
         delimiter = "\t"
         writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
