@@ -1,10 +1,9 @@
 """Comparing candidate pairs: the level of agreement in every column.
 
-Belongs here: the comparison levels as one SQL statement over nodes and pairs, and match weights
-from levels and the model's parameters. The statement and the weights are those of Splink's own
-``predict`` for the same settings (a test holds them equal); run this way, a pair takes a byte per
-column instead of four doubles. Does not belong here: choosing pairs, or what a weight means for a
-cluster.
+Belongs here: the comparison levels as one SQL statement over nodes and pairs, and how often values
+occur. The levels are those Splink computes for the same settings (a test holds them equal); run
+this way, a pair takes a byte per column instead of several doubles. Does not belong here: choosing
+pairs, or what a level is worth (``mixture``).
 """
 
 from __future__ import annotations
