@@ -39,12 +39,13 @@ class DemoHome:
         """Return the hash of every published table."""
         return {name: entry["sha256"] for name, entry in self.manifest()["tables"].items()}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``cdp`` and return at once."""
+    def start(self, *arguments: str, is_read: bool = True) -> subprocess.Popen[str]:
+        """Start ``cdp`` and return at once; nobody reading its output would make it stand still."""
+        output = subprocess.PIPE if is_read else subprocess.DEVNULL
         return subprocess.Popen(
             [str(CDP), *arguments, "--home", str(self.root)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
             text=True,
             env={**os.environ, "COLUMNS": "200", "CDP_HOME": ""},
             start_new_session=True,

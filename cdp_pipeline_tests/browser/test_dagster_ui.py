@@ -100,7 +100,7 @@ def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     root = tmp_path_factory.mktemp("served") / "home"
     home = make_home(root, small_company / "landing", settings='daily_schedule: "* * * * *"\n')
     port = free_port()
-    process = home.start("dev", "--port", str(port))
+    process = home.start("dev", "--port", str(port), is_read=False)
     address = f"http://127.0.0.1:{port}"
     environment = {
         **os.environ,

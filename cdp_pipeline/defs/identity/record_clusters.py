@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cdp_pipeline.defs.identity.linkage_model import TRAINING_CODE
 from cdp_pipeline.defs.identity.standardised_records import columns_setting, declared_columns
 from cdp_pipeline.defs.tables import PythonStep
 from cdp_pipeline.export.stored_models import stored_model
@@ -20,6 +19,6 @@ def _logic(connection: Connection, home: Home) -> Made:
 STEP = PythonStep(
     makes=("identity.record_pairs", "identity.record_clusters"),
     logic=_logic,
-    code=(*TRAINING_CODE, "cdp_pipeline.identity.link", "cdp_pipeline.identity.cluster"),
+    code=("cdp_pipeline.identity",),
     settings=columns_setting,
 )
