@@ -27,6 +27,8 @@ def filled(text: str) -> str:
 def table(name: str, *prefixes: str) -> str:
     """Return the stored figures of a benchmark as a Markdown table."""
     file = RESULTS / f"{name}.json"
+    if not file.exists():
+        return ""
     figures: list[Figure] = json.loads(file.read_text(encoding="utf-8"))
     lines = ["| figure | value | bar | reference |", "|---|---|---|---|"]
     for row in figures:

@@ -87,8 +87,11 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
 
 def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> None:
     """Give the published tables their own names, and choose the customer."""
+    connection.execute("create schema vault")
     for export in read_exports(home, load_home_project(home)):
         connection.execute(f"create view {export.name} as select * from {export.table}")
+        if export.vault:
+            connection.execute(f"create view vault.{export.name} as select * from {export.table}")
     connection.execute(
         "create view release as select 'the one in front' as release, as_of_on from "
         "sources.run_clock"
