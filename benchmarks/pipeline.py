@@ -1,8 +1,8 @@
 """The whole pipeline at a given size: seconds, processor seconds and peak memory per layer.
 
 Runs the demo company at about 100,000 and 1,000,000 customer records (10 order lines each), raw
-exports to published release, in processes of their own; the same steps in a bare loop beside it;
-and an idle run. ``CDP_BENCHMARK_RECORDS`` (comma-separated) chooses other sizes.
+exports to published release, in processes of their own, and an idle run; at the smaller size also
+the same steps in a bare loop. ``CDP_BENCHMARK_RECORDS`` (comma-separated) chooses other sizes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Figure, figure
-from benchmarks.measuring import ROOT, copy_home, measure, run_home
+from benchmarks.measuring import ROOT, Measured, copy_home, measure, run_home
 
 # The demo company delivers about two customer records a person.
 _RECORDS_PER_PERSON = 2.04
 _SIZES = (100_000, 1_000_000)
+# What orchestration costs does not grow with the data: it is measured where it weighs most.
+_LARGEST_BARE = 300_000
 
 
 def run() -> list[Figure]:
@@ -50,22 +52,22 @@ def _one_size(size: int) -> tuple[list[Figure], tuple[int, float]]:
         first = run_home(home)
         summary = first.json()
         idle = run_home(home)
-        bare_home = Path(folder) / "bare"
-        copy_home(ROOT, bare_home)
-        (home / "data" / "landing").rename(bare_home / "data" / "landing")
-        bare = measure([sys.executable, "-m", "benchmarks.bare", str(bare_home)])
+        bare = _bare_loop(home, Path(folder) / "bare") if size <= _LARGEST_BARE else None
     records = int(summary["rows"]["staging.customer_records"])
     lines = int(summary["rows"]["staging.order_lines"])
     name = f"pipeline.{label}"
     figures = [
         figure(f"{name}.customer_records", records, "rows"),
         figure(f"{name}.order_lines", lines, "rows"),
-        figure(f"{name}.wall_seconds", first.wall_seconds, "s", reference=_bare(bare.wall_seconds)),
-        figure(f"{name}.cpu_seconds", first.cpu_seconds, "s", reference=_bare(bare.cpu_seconds)),
-        figure(f"{name}.peak_gb", first.peak_gb, "GB", reference=f"bare {bare.peak_gb:.2f}"),
-        figure(f"{name}.orchestration_cpu_ratio", first.cpu_seconds / bare.cpu_seconds, "x"),
-        figure(f"{name}.idle_wall_seconds", idle.wall_seconds, "s", bar=10),
+        figure(f"{name}.wall_seconds", first.wall_seconds, "s", reference="models trained"),
+        figure(f"{name}.cpu_seconds", first.cpu_seconds, "s", reference="models trained"),
+        figure(f"{name}.peak_gb", first.peak_gb, "GB"),
+        figure(f"{name}.idle_wall_seconds", idle.wall_seconds, "s"),
     ]
+    if bare is not None:
+        ratio = first.cpu_seconds / bare.cpu_seconds
+        told = f"bare loop {bare.cpu_seconds:.0f} CPU s, {bare.peak_gb:.2f} GB"
+        figures.append(figure(f"{name}.orchestration_cpu_ratio", ratio, "x", reference=told))
     figures += _layers(name, summary)
     return figures, (records, first.cpu_seconds)
 
@@ -94,5 +96,8 @@ def _layers(name: str, summary: dict[str, Any]) -> list[Figure]:
     return figures
 
 
-def _bare(seconds: float) -> str:
-    return f"bare loop {seconds:.1f} s"
+def _bare_loop(home: Path, bare_home: Path) -> Measured:
+    """Run the same steps over the same files without Dagster."""
+    copy_home(ROOT, bare_home)
+    (home / "data" / "landing").rename(bare_home / "data" / "landing")
+    return measure([sys.executable, "-m", "benchmarks.bare", str(bare_home)])
