@@ -34,6 +34,7 @@ class Looks:
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     shutil.copytree(TEMPLATE, folder)
+    (folder / "data" / "landing").mkdir(parents=True, exist_ok=True)
     return folder
 
 
