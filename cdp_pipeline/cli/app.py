@@ -48,8 +48,20 @@ class Format(StrEnum):
     JSON = "json"
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        Console().print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def _common(home: HomeOption = None) -> None:
+def _common(
+    home: HomeOption = None,
+    version: Annotated[  # noqa: ARG001  answered before anything else runs
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
     if home is not None:
         os.environ["CDP_HOME"] = str(home.expanduser().resolve())
 
@@ -202,12 +214,6 @@ def lineage(
     from cdp_pipeline.cli.looking import show_lineage
 
     show_lineage(_open(home), column, Console())
-
-
-@app.command()
-def version() -> None:
-    """Print the version."""
-    Console().print(__version__)
 
 
 def main() -> None:

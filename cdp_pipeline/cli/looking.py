@@ -48,7 +48,10 @@ def query_release(home: Home, query: str, *, with_vault: bool, form: str) -> Non
             vault = home.databases / databases.VAULT
             connection.execute(f"attach {literal(vault)} as vault (read_only)")
         if query or not sys.stdin.isatty():
-            _print_rows(connection, query or sys.stdin.read(), form)
+            statement = query or sys.stdin.read()
+            if not statement.strip():
+                raise CdpError("There is no query.", '`cdp sql "show tables"` lists the tables.')
+            _print_rows(connection, statement, form)
             return
         _prompt(connection, form)
 

@@ -130,7 +130,14 @@ class ParsedModel:
 
 def parse_model(path: Path, problems: list[Problem]) -> ParsedModel:
     """Return a SQL file, parsed; a file that is not one query becomes a problem."""
-    text = path.read_text(encoding="utf-8")
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        hint = "save the file as UTF-8 in your editor"
+        problems.append(Problem(path, line, "is not UTF-8 text", hint, "parse"))
+        text = content.decode("utf-8", errors="replace")
     return parse_text(path, text, problems)
 
 

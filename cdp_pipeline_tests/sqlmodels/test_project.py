@@ -437,3 +437,14 @@ def test_an_error_says_file_line_rule_and_what_to_do(folder: Folder) -> None:
         r" \[declaration\]\n  add to profiles/_tables\.yml: .*",
         str(caught.value),
     )
+
+
+def test_a_model_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    from cdp_pipeline.sqlmodels.problems import Problem
+    from cdp_pipeline.sqlmodels.statements import parse_model
+
+    file = tmp_path / "cities.sql"
+    file.write_bytes("-- One row per city.\nselect 'Malmö' as city, -- A city.\n".encode("latin-1"))
+    problems: list[Problem] = []
+    parse_model(file, problems)
+    assert [(p.line, p.message) for p in problems][0] == (2, "is not UTF-8 text")
