@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, shown
 
 
 def names() -> list[str]:
@@ -43,7 +43,7 @@ def show(figures: list[Figure]) -> None:
         )
         verdict = {True: "ok", False: "short", None: ""}[row["ok"]]
         table.add_row(
-            row["figure"], f"{row['value']:,.4g}", row["unit"], bar, verdict, row["reference"]
+            row["figure"], shown(row["value"]), row["unit"], bar, verdict, row["reference"]
         )
     Console(width=160).print(table)
 

@@ -39,3 +39,10 @@ def figure(
         ok=ok,
         reference=reference,
     )
+
+
+def shown(value: float) -> str:
+    """Return a value for people: whole numbers whole, others with four digits or two decimals."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 1000 else f"{value:,.4g}"

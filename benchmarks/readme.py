@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, shown
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -37,7 +37,7 @@ def table(name: str, *prefixes: str) -> str:
         sign = ">=" if row["direction"] == "up" else "<="
         bar = "" if row["bar"] is None else f"{sign} {row['bar']:g}"
         short = " (short)" if row["ok"] is False else ""
-        value = f"{row['value']:,.4g} {row['unit']}".strip()
+        value = f"{shown(row['value'])} {row['unit']}".strip()
         lines.append(f"| {row['figure']} | {value}{short} | {bar} | {row['reference']} |")
     return "\n".join(lines) + "\n"
 
