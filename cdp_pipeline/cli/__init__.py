@@ -6,6 +6,7 @@ shows the result; nothing is computed here.
 =========  ========================================================================
 app        the commands and their help
 running    ``run``: progress while it works, the closing summary
+idle       whether ``run`` would find anything to do
 looking    ``sql``, ``deliveries``, ``lineage``, ``check``: looking at a home without changing it
 starting   ``init``, ``demo``, ``dev``: beginnings
 =========  ========================================================================

@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
+from cdp_pipeline.cli.idle import is_idle, note_done, state_of
 from cdp_pipeline.cli.starting import prepare_dagster
 from cdp_pipeline.errors import HomeError, HomeLockedError
-from cdp_pipeline.project import layers_in_order
+from cdp_pipeline.project import layers_in_order, load_home_project
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse.lock import holder
 from cdp_pipeline.warehouse.previous import Release, latest_release
@@ -47,6 +48,13 @@ class _Steps(logging.Handler):
         self.made: Counter[str] = Counter()
         self.rows: dict[str, int] = {}
         self.news: dict[str, dict[str, Any]] = {}
+
+    @classmethod
+    def of_an_idle_run(cls, tables: int) -> _Steps:
+        """Return what a run says that found every table unchanged."""
+        steps = cls(Progress(disable=True), tables)
+        steps.made["unchanged"] = tables
+        return steps
 
     def emit(self, record: logging.LogRecord) -> None:
         said: dict[str, Any] | None = getattr(record, "cdp", None)
@@ -86,18 +94,31 @@ def run_pipeline(home: Home, *, select: str, train: bool, force: bool, as_json: 
         console.width = 160  # a log file has no edge to wrap at
     before = latest_release(home.exports)
     run_id = str(uuid.uuid4())
+    is_plain = not (select or train or force) and home.into is None
+    state = state_of(home) if is_plain else ""
     with console.status("Loading contracts and models"):
+        project = load_home_project(home)
+        if is_plain and is_idle(home, project, state):
+            steps = _Steps.of_an_idle_run(len(project.tables))
+            summary = _summary(home, before, before, steps, time.perf_counter() - started)
+            return _tell(console, home, {**summary, "run_id": None, "failures": []}, as_json)
         job, keys, instance = _prepare(home, select, train=train)
     with _progress(console, len(keys)) as steps:
         failures = _execute(home, job, keys, instance, run_id, train=train, force=force)
+    if is_plain and not failures:
+        note_done(home, state)
     after = latest_release(home.exports)
     summary = _summary(home, before, after, steps, time.perf_counter() - started)
-    summary["run_id"], summary["failures"] = run_id, failures
+    return _tell(console, home, {**summary, "run_id": run_id, "failures": failures}, as_json)
+
+
+def _tell(console: Console, home: Home, summary: dict[str, Any], as_json: bool) -> int:
+    """Print the summary; return the exit code."""
     if as_json:
         print_json(summary)
     else:
         _show(console, home, summary)
-    return 0 if not failures else max(failure["exit_code"] for failure in failures)
+    return max((failure["exit_code"] for failure in summary["failures"]), default=0)
 
 
 def _refuse_when_held(home: Home, *, by_another_than: str = "") -> None:
