@@ -351,7 +351,7 @@ def _result_lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
     taken = {name: round(layer["seconds"], 1) for name, layer in summary["layers"].items()}
     taken["start and orchestration"] = round(summary["seconds"] - sum(taken.values()), 1)
     parts = ", ".join(f"{name} {seconds:g}" for name, seconds in taken.items() if seconds > 0)
-    yield "seconds", f"{summary['seconds']:g} ({parts})"
+    yield "seconds", f"{summary['seconds']:g} ({parts})" if parts else f"{summary['seconds']:g}"
 
 
 def _near(path: str) -> str:
