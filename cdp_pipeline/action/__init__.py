@@ -20,7 +20,7 @@ Both YAML files are settings that decide results: a step's fingerprint has to ho
 """
 
 from cdp_pipeline.action.candidates import action_candidates
-from cdp_pipeline.action.catalogue import Catalogue, CatalogueError, load_catalogue
+from cdp_pipeline.action.catalogue import Catalogue, DeclarationError, load_catalogue
 from cdp_pipeline.action.choice import choose_next_best_actions
 from cdp_pipeline.action.permissions import (
     PermissionSettings,
@@ -30,7 +30,7 @@ from cdp_pipeline.action.permissions import (
 
 __all__ = [
     "Catalogue",
-    "CatalogueError",
+    "DeclarationError",
     "PermissionSettings",
     "action_candidates",
     "choose_next_best_actions",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duckdb
 
-from cdp_pipeline.action.catalogue import Action, Catalogue, CatalogueError, ChannelUse
+from cdp_pipeline.action.catalogue import Action, Catalogue, ChannelUse, DeclarationError
 from cdp_pipeline.action.expressions import sentence_sql, sql_text
 
 FACTS = "facts_with_definitions"
@@ -29,7 +29,7 @@ def action_candidates(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> d
 
     Raises
     ------
-    CatalogueError
+    DeclarationError
         If an expression names a column there is none of, by file and line.
     """
     facts_view(con, catalogue)
@@ -45,7 +45,7 @@ def facts_view(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
 
     Raises
     ------
-    CatalogueError
+    DeclarationError
         If an expression names a column there is none of.
     """
     columns = list(con.sql("select * from action.customer_facts limit 0").columns)
@@ -54,7 +54,7 @@ def facts_view(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         wider = f"select *, ({text}) as {name} from ({select})"
         error = "is already a column of the facts" if name in columns else _bind_error(con, wider)
         if error:
-            raise CatalogueError(
+            raise DeclarationError(
                 [catalogue.problem(("definitions", name), _told(error), _columns_hint(columns))]
             )
         select = wider
@@ -69,7 +69,7 @@ def facts_view(con: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         if error := _bind_error(con, f"select ({text}) from {FACTS}"):
             problems.append(catalogue.problem(place, _told(error), _columns_hint(columns)))
     if problems:
-        raise CatalogueError(problems)
+        raise DeclarationError(problems)
 
 
 def _bind_error(con: duckdb.DuckDBPyConnection, query: str) -> str | None:

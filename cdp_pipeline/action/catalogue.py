@@ -12,16 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from cdp_pipeline.action.declared import (
-    CatalogueError,
+from cdp_pipeline.action.expressions import expression_fault, sentence_fault
+from cdp_pipeline.action.permissions import Channel, Purpose
+from cdp_pipeline.declared import (
+    DeclarationError,
     DeclaredFile,
     Strict,
     load_declared,
 )
-from cdp_pipeline.action.expressions import expression_fault, sentence_fault
-from cdp_pipeline.action.permissions import Channel, Purpose
 
-__all__ = ["Action", "Catalogue", "CatalogueError", "ChannelUse", "Gate", "load_catalogue"]
+__all__ = ["Action", "Catalogue", "DeclarationError", "ChannelUse", "Gate", "load_catalogue"]
 
 NO_ACTION = "none"
 Place = tuple[str | int, ...]
@@ -182,7 +182,7 @@ def load_catalogue(path: Path) -> Catalogue:
 
     Raises
     ------
-    CatalogueError
+    DeclarationError
         With every problem, by file and line.
     """
     return load_declared(path, Catalogue, "see the comments in the shipped actions.yml")

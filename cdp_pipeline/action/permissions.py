@@ -12,7 +12,7 @@ from typing import Literal
 import duckdb
 from pydantic import Field, model_validator
 
-from cdp_pipeline.action.declared import DeclaredFile, Strict, load_declared
+from cdp_pipeline.declared import DeclaredFile, Strict, load_declared
 
 Channel = Literal["email", "sms", "phone", "post", "ads"]
 Purpose = Literal["marketing", "profiling", "service"]
@@ -57,7 +57,7 @@ def load_permissions(path: Path) -> PermissionSettings:
 
     Raises
     ------
-    CatalogueError
+    DeclarationError
         With every problem, by file and line.
     """
     return load_declared(path, PermissionSettings, "see the comments at the top of the file")

@@ -43,7 +43,17 @@ log = logging.getLogger("cdp_pipeline.steps")
 _WRITER = 1
 _DECIDING = tuple(
     f"cdp_pipeline.{package}"
-    for package in ("ingest", "identity", "prediction", "action", "export", "defs", "warehouse")
+    for package in (
+        "ingest",
+        "identity",
+        "insight",
+        "prediction",
+        "action",
+        "export",
+        "report",
+        "defs",
+        "warehouse",
+    )
 )
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
 

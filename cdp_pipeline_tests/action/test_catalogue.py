@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdp_pipeline.action import (
-    CatalogueError,
+    DeclarationError,
     action_candidates,
     load_catalogue,
     load_permissions,
@@ -31,7 +31,7 @@ def test_shipped_marketing_rests_on_consent_alone() -> None:
 
 def test_an_unknown_key_is_named_with_its_line(tmp_path: Path) -> None:
     text = CATALOGUE.replace("    valid_days: 1\n", "    valid_days: 1\n    colour: blue\n")
-    with pytest.raises(CatalogueError) as error:
+    with pytest.raises(DeclarationError) as error:
         catalogue_of(tmp_path, text)
     line = text.splitlines().index("    colour: blue") + 1
     assert f"actions.yml:{line}: actions.solve.colour" in str(error.value)
@@ -39,13 +39,15 @@ def test_an_unknown_key_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_a_condition_that_is_no_expression_is_named_with_its_line(tmp_path: Path) -> None:
     text = CATALOGUE.replace("when: open_ticket_count > 0\n", "when: open_ticket_count >\n")
-    with pytest.raises(CatalogueError, match=r"actions\.yml:\d+: actions.solve.when: is not a SQL"):
+    with pytest.raises(
+        DeclarationError, match=r"actions\.yml:\d+: actions.solve.when: is not a SQL"
+    ):
         catalogue_of(tmp_path, text)
 
 
 @pytest.mark.parametrize("text", ["(select 1)", "sum(order_count)", "1 from x", "1; drop table x"])
 def test_an_expression_sees_one_customer_and_nothing_else(tmp_path: Path, text: str) -> None:
-    with pytest.raises(CatalogueError):
+    with pytest.raises(DeclarationError):
         catalogue_of(tmp_path, CATALOGUE.replace("value: 100", f"value: {text}"))
 
 
@@ -53,24 +55,24 @@ def test_a_column_that_does_not_exist_is_named_with_its_line(tmp_path: Path) -> 
     text = CATALOGUE.replace("value: 100", "value: shoe_size")
     catalogue = catalogue_of(tmp_path, text)
     line = text.splitlines().index("    value: shoe_size") + 1
-    with pytest.raises(CatalogueError, match=rf"actions\.yml:{line}: .*shoe_size") as error:
+    with pytest.raises(DeclarationError, match=rf"actions\.yml:{line}: .*shoe_size") as error:
         action_candidates(world({"c_1": {}}), catalogue)
     assert "expected_order_amount" in str(error.value)
 
 
 def test_a_sentence_with_an_unknown_column_is_refused(tmp_path: Path) -> None:
     catalogue = catalogue_of(tmp_path, CATALOGUE.replace("{open_ticket_count} open", "{nothing}"))
-    with pytest.raises(CatalogueError, match=r"actions.solve.why"):
+    with pytest.raises(DeclarationError, match=r"actions.solve.why"):
         action_candidates(world({"c_1": {}}), catalogue)
 
 
 def test_a_gate_lets_through_only_actions_there_are(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="lets through greet, not an action"):
+    with pytest.raises(DeclarationError, match="lets through greet, not an action"):
         catalogue_of(tmp_path, CATALOGUE.replace("[solve]", "[greet]"))
 
 
 def test_a_missing_file_is_said_plainly(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match="there is no such file"):
+    with pytest.raises(DeclarationError, match="there is no such file"):
         load_catalogue(tmp_path / "actions.yml")
 
 
@@ -78,7 +80,7 @@ def test_two_rules_for_one_purpose_and_channel_are_refused(tmp_path: Path) -> No
     rule = "{purpose: service, channel: email, legal_basis: [], contact_point: email}"
     file = tmp_path / "permissions.yml"
     file.write_text(f"rules:\n  - {rule}\n  - {rule}\n", encoding="utf-8")
-    with pytest.raises(CatalogueError, match="more than one rule for service by email"):
+    with pytest.raises(DeclarationError, match="more than one rule for service by email"):
         load_permissions(file)
 
 

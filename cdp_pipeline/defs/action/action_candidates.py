@@ -32,7 +32,7 @@ STEP = PythonStep(
     code=(
         "cdp_pipeline.action.candidates",
         "cdp_pipeline.action.catalogue",
-        "cdp_pipeline.action.declared",
+        "cdp_pipeline.declared",
         "cdp_pipeline.action.expressions",
     ),
     settings=catalogue_setting,

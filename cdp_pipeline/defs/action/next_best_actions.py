@@ -22,7 +22,7 @@ STEP = PythonStep(
         "cdp_pipeline.action.candidates",
         "cdp_pipeline.action.catalogue",
         "cdp_pipeline.action.choice",
-        "cdp_pipeline.action.declared",
+        "cdp_pipeline.declared",
         "cdp_pipeline.action.expressions",
     ),
     settings=catalogue_setting,

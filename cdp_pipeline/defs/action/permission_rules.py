@@ -20,6 +20,6 @@ def _logic(connection: Connection, home: Home) -> Made:
 STEP = PythonStep(
     makes=("action.permission_rules",),
     logic=_logic,
-    code=("cdp_pipeline.action.permissions", "cdp_pipeline.action.declared"),
+    code=("cdp_pipeline.action.permissions", "cdp_pipeline.declared"),
     settings=lambda home: {"permissions": _permissions(home).content_hash},
 )

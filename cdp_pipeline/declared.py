@@ -1,7 +1,7 @@
-"""Reading the YAML files of this layer, with errors that name file and line.
+"""Reading a YAML file that declares something, with errors that name file and line.
 
-Belongs here: from a path to a validated model, and `CatalogueError`. What the files mean stands
-in ``catalogue`` and ``permissions``.
+Belongs here: from a path to a validated model, and `DeclarationError`. What a file means stands
+with what uses it: actions, permissions, the report.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.yaml_lines import YamlFile, read_yaml
 
 
-class CatalogueError(CdpError):
-    """A file that declares actions or permissions is not usable; every problem is named."""
+class DeclarationError(CdpError):
+    """A file of declarations is not usable; every problem is named."""
 
     exit_code = 3
 
@@ -69,19 +69,21 @@ def load_declared(path: Path, model: type[Declared], hint: str) -> Declared:
 
     Raises
     ------
-    CatalogueError
+    DeclarationError
         With every problem, by file and line.
     """
     if not path.is_file():
-        raise CatalogueError([Problem(path, 1, "there is no such file", "write it, or remove it")])
+        raise DeclarationError(
+            [Problem(path, 1, "there is no such file", "write it, or remove it")]
+        )
     problems: list[Problem] = []
     source = read_yaml(path, problems)
     if problems:
-        raise CatalogueError(problems)
+        raise DeclarationError(problems)
     try:
         declared = model.model_validate(source.data)
     except ValidationError as error:
-        raise CatalogueError(
+        raise DeclarationError(
             [
                 Problem(path, source.line(*detail["loc"]), _in_words(detail["loc"], detail), hint)
                 for detail in error.errors()
