@@ -46,7 +46,6 @@ _DECIDING = tuple(
     for package in (
         "ingest",
         "identity",
-        "insight",
         "prediction",
         "action",
         "export",
