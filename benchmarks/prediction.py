@@ -23,7 +23,9 @@ import numpy as np
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT
 from cdp_pipeline.prediction.bgnbd import BetaGeometricNBD, Floats
-from cdp_pipeline.prediction.churn import ChurnModel, score_churn, train_churn
+from cdp_pipeline.prediction.churn.model import ChurnModel
+from cdp_pipeline.prediction.churn.score import score_churn
+from cdp_pipeline.prediction.churn.train import train_churn
 from cdp_pipeline.prediction.gamma_gamma import GammaGamma
 from cdp_pipeline.prediction.metrics import Judge
 

@@ -12,7 +12,9 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from cdp_pipeline.prediction.churn import ChurnModel, score_churn, train_churn
+from cdp_pipeline.prediction.churn.model import ChurnModel
+from cdp_pipeline.prediction.churn.score import score_churn
+from cdp_pipeline.prediction.churn.train import train_churn
 
 MODELS = Path(__file__).parents[2] / "dbt_like_sql" / "prediction"
 LAYERS = ("sources", "staging", "identity", "profiles", "prediction")

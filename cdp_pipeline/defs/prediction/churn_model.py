@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cdp_pipeline.defs.tables import PythonStep
 from cdp_pipeline.export.stored_models import model_row, stored_model
-from cdp_pipeline.prediction.churn import ChurnModel, needs_training, train_churn
+from cdp_pipeline.prediction.churn.model import ChurnModel
+from cdp_pipeline.prediction.churn.train import needs_training, train_churn
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
@@ -26,7 +27,21 @@ def _outdated(connection: Connection) -> str | None:
 STEP = PythonStep(
     makes=("prediction.churn_model",),
     logic=_logic,
-    code=("cdp_pipeline.prediction",),
+    code=(
+        "cdp_pipeline.prediction.bgnbd",
+        "cdp_pipeline.prediction.calibration",
+        "cdp_pipeline.prediction.churn.card",
+        "cdp_pipeline.prediction.churn.intervals",
+        "cdp_pipeline.prediction.churn.learners",
+        "cdp_pipeline.prediction.churn.model",
+        "cdp_pipeline.prediction.churn.reasons",
+        "cdp_pipeline.prediction.churn.train",
+        "cdp_pipeline.prediction.churn.trial",
+        "cdp_pipeline.prediction.metrics",
+        "cdp_pipeline.prediction.samples",
+        "cdp_pipeline.prediction.threads",
+        "cdp_pipeline.prediction.trees",
+    ),
     settings=lambda _: {"seed": SEED},
     outdated=_outdated,
 )

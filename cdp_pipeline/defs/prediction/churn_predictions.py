@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cdp_pipeline.defs.tables import PythonStep
 from cdp_pipeline.export.stored_models import stored_model
-from cdp_pipeline.prediction.churn import ChurnModel, score_churn
+from cdp_pipeline.prediction.churn.model import ChurnModel
+from cdp_pipeline.prediction.churn.score import score_churn
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
@@ -18,5 +19,17 @@ def _logic(connection: Connection, _: Home) -> Made:
 STEP = PythonStep(
     makes=("prediction.churn_predictions",),
     logic=_logic,
-    code=("cdp_pipeline.prediction",),
+    code=(
+        "cdp_pipeline.prediction.bgnbd",
+        "cdp_pipeline.prediction.calibration",
+        "cdp_pipeline.prediction.churn.intervals",
+        "cdp_pipeline.prediction.churn.learners",
+        "cdp_pipeline.prediction.churn.model",
+        "cdp_pipeline.prediction.churn.reasons",
+        "cdp_pipeline.prediction.churn.score",
+        "cdp_pipeline.prediction.metrics",
+        "cdp_pipeline.prediction.samples",
+        "cdp_pipeline.prediction.threads",
+        "cdp_pipeline.prediction.trees",
+    ),
 )

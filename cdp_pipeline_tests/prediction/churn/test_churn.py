@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from cdp_pipeline.prediction.churn import ChurnModel, needs_training
+from cdp_pipeline.prediction.churn.model import ChurnModel
+from cdp_pipeline.prediction.churn.train import needs_training
 from cdp_pipeline_tests.prediction.support import Shop, simulated_shop
 
 AS_OF = "2026-01-01"
@@ -148,9 +149,9 @@ def test_shuffled_rows_and_another_thread_count_give_the_same_bytes(model: Churn
 
 
 def test_learned_models_too_are_the_same_bytes_on_shuffled_rows_and_threads() -> None:
-    from cdp_pipeline.prediction.learners import one_numeric_thread
+    from cdp_pipeline.prediction.churn.trial import Fitted
     from cdp_pipeline.prediction.samples import Population, design, read_cutoffs, read_samples
-    from cdp_pipeline.prediction.trial import Fitted
+    from cdp_pipeline.prediction.threads import one_numeric_thread
 
     models = []
     for threads in (1, 2):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cdp_pipeline.prediction.learners import LEARNED
+from cdp_pipeline.prediction.churn.learners import LEARNED
+from cdp_pipeline.prediction.churn.trial import CHAMPION, Verdict
 from cdp_pipeline.prediction.metrics import Interval
 from cdp_pipeline.prediction.samples import Cutoff, Population, Samples, day_number
-from cdp_pipeline.prediction.trial import CHAMPION, Verdict
 
 TITLES = {
     CHAMPION: "mean of logistic regression and boosted trees, MBG/NBD among their columns",

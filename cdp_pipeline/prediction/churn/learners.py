@@ -2,13 +2,12 @@
 
 Here belong the two learners (a logistic regression and boosted trees), their fitting on folds of
 customers, and their plain form: numbers in JSON, nothing that runs when a file is opened. Which of
-the candidates is believed is decided in ``churn``.
+the candidates is believed is decided in ``trial``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,23 +17,9 @@ from numpy.typing import NDArray
 from cdp_pipeline.prediction.bgnbd import Floats, significant
 from cdp_pipeline.prediction.calibration import BetaCalibrator
 from cdp_pipeline.prediction.samples import FOLDS, linear_columns
+from cdp_pipeline.prediction.trees import BoostedTrees
 
 LEARNED = ("logistic", "trees", "logistic_and_trees")
-
-
-@contextmanager
-def one_numeric_thread() -> Iterator[None]:
-    """Keep numeric libraries to one thread.
-
-    The last bits of a matrix product depend on how many threads add it up, and boosting whose
-    threads wait for each other on a busy machine took eight times the CPU of a single one.
-    """
-    import scipy.linalg  # noqa: F401
-    import sklearn.ensemble  # noqa: F401 - only libraries that are loaded can be limited
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(limits=1):
-        yield
 
 
 @dataclass(frozen=True)
@@ -90,109 +75,23 @@ class Logistic:
 
 
 @dataclass(frozen=True)
-class Trees:
-    """Histogram gradient boosting, kept as the plain nodes of its trees."""
-
-    start: float
-    trees: list[NDArray[np.void]]
-
-    @classmethod
-    def fit(cls, matrix: Floats, churned: Floats, *, seed: int) -> Self:
-        """Fit to rows in a fixed order.
-
-        Early stopping would hold back rows by their position, and with it the result would
-        depend on the order of rows; few and shallow trees keep it from learning by heart.
-        """
-        from sklearn.ensemble import HistGradientBoostingClassifier
-
-        model = HistGradientBoostingClassifier(
-            learning_rate=0.06,
-            max_iter=100,
-            max_leaf_nodes=12,
-            min_samples_leaf=max(20, len(matrix) // 500),
-            l2_regularization=1.0,
-            early_stopping=False,
-            random_state=seed,
-        ).fit(matrix, churned)
-        trees = [stage[0].nodes.copy() for stage in model._predictors]
-        for nodes in trees:
-            nodes["value"] = [significant(float(value), 9) for value in nodes["value"]]
-        return cls(significant(float(model._baseline_prediction.ravel()[0]), 9), trees)
-
-    def predict(self, matrix: Floats) -> Floats:
-        """Return the probability of churn per row."""
-        from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-        from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
-
-        no_categories = np.zeros((0, 8), dtype=np.uint32)
-        places = np.zeros(matrix.shape[1], dtype=np.uint32)
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        total = np.full(len(rows), self.start)
-        threads = _openmp_effective_n_threads()
-        for nodes in self.trees:
-            tree = TreePredictor(nodes, no_categories, no_categories)
-            total += tree.predict(rows, no_categories, places, threads)
-        return _sigmoid(total)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the nodes column by column, ready for JSON."""
-        return {
-            "start": self.start,
-            "trees": [
-                {
-                    "feature": nodes["feature_idx"].tolist(),
-                    "threshold": nodes["num_threshold"].tolist(),
-                    "left": nodes["left"].tolist(),
-                    "right": nodes["right"].tolist(),
-                    "null_goes_left": nodes["missing_go_to_left"].tolist(),
-                    "is_leaf": nodes["is_leaf"].tolist(),
-                    "value": nodes["value"].tolist(),
-                }
-                for nodes in self.trees
-            ],
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Undo ``to_dict``."""
-        from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
-
-        names = {
-            "feature_idx": "feature",
-            "num_threshold": "threshold",
-            "left": "left",
-            "right": "right",
-            "missing_go_to_left": "null_goes_left",
-            "is_leaf": "is_leaf",
-            "value": "value",
-        }
-        trees = []
-        for tree in data["trees"]:
-            nodes = np.zeros(len(tree["value"]), dtype=PREDICTOR_RECORD_DTYPE)
-            for ours, theirs in names.items():
-                nodes[ours] = tree[theirs]
-            trees.append(nodes)
-        return cls(data["start"], trees)
-
-
-@dataclass(frozen=True)
 class Members:
     """Both learners, fitted to the same rows."""
 
     logistic: Logistic
-    trees: Trees
+    trees: BoostedTrees
 
     @classmethod
     def fit(cls, matrix: Floats, churned: Floats, *, seed: int) -> Self:
         """Fit both to rows in a fixed order."""
         return cls(
             Logistic.fit(matrix, churned),
-            Trees.fit(matrix, churned, seed=seed),
+            BoostedTrees.of_outcome(matrix, churned, seed=seed),
         )
 
     def predict(self, matrix: Floats) -> dict[str, Floats]:
         """Return the score of each learner and their mean."""
-        one, two = self.logistic.predict(matrix), self.trees.predict(matrix)
+        one, two = self.logistic.predict(matrix), _sigmoid(self.trees.raw(matrix))
         return dict(zip(LEARNED, (one, two, (one + two) / 2.0), strict=True))
 
 

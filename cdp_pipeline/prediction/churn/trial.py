@@ -2,7 +2,7 @@
 
 Here belong fitting all candidates to a set of cut-offs, judging them on cut-offs that came later
 (rolling origin), and the rule by which one is exported. What a model file holds, and scoring with
-it, is in ``churn``.
+it, is in ``model``.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.learners import Calibrators, Members, fit_members
+from cdp_pipeline.prediction.churn.intervals import UNKNOWN_DRIFT, shift
+from cdp_pipeline.prediction.churn.learners import Calibrators, Members, fit_members
+from cdp_pipeline.prediction.churn.reasons import REASONS
 from cdp_pipeline.prediction.metrics import Interval, Judge, reliability
-from cdp_pipeline.prediction.reasons import REASONS
 from cdp_pipeline.prediction.samples import (
     BASELINES,
     DESIGN_COLUMNS,
-    FOLDS,
     NO_PURCHASE_ODDS,
     Cutoff,
     Population,
@@ -40,11 +40,6 @@ CUSTOMERS_TO_JUDGE = 50
 LEARNING_ROWS = 250_000
 JUDGING_ROWS = 150_000
 DRIVER_ROWS = 10_000
-
-# Student's t for 95 % with five groups left out in turn, and the normal one.
-T_95, Z_95 = 2.776, 1.96
-# Drift nobody could measure is taken as this, in log odds: .50 may be .38 to .62.
-UNKNOWN_DRIFT = 0.25
 
 
 def rarer_outcome(samples: Samples) -> int:
@@ -307,41 +302,12 @@ def _drivers(
     return sorted(found, key=lambda item: (-(item["auc_lost"]["value"] or 0.0), item["driver"]))
 
 
-def spread(by_fold: Floats, drift: float) -> tuple[Floats, Floats, Floats]:
-    """Return probability and 95 % interval from the probabilities of each fold left out.
-
-    How much the answer moves when a fifth of the customers is left out tells how well it is known
-    (delete-a-group jackknife); how far past periods lay from what was promised is added.
-    """
-    chance = by_fold.mean(axis=1)
-    logits = np.log(by_fold) - np.log1p(-by_fold)
-    deviation = logits - logits.mean(axis=1, keepdims=True)
-    variance = (FOLDS - 1) / FOLDS * (deviation**2).sum(axis=1)
-    half = np.sqrt(T_95**2 * variance + (Z_95 * drift) ** 2)
-    middle = np.log(chance) - np.log1p(-chance)
-    return chance, 1.0 / (1.0 + np.exp(half - middle)), 1.0 / (1.0 + np.exp(-half - middle))
-
-
 def drift_of(verdict: Verdict | None, fitted: Fitted, name: str) -> float:
     """Return the usual distance between promise and outcome of a whole period, in log odds."""
     shifts = [*fitted.drift_by_day[name], *([] if verdict is None else verdict.shifts)]
     if len(shifts) < 2:
         return UNKNOWN_DRIFT
     return round(float(np.sqrt(np.mean(np.square(shifts)))), 6)
-
-
-def shift(score: Floats, churned: Floats) -> float:
-    """Return by how much the log odds of a score must move to promise the share that came."""
-    wanted = (churned.sum() + 0.5) / (len(churned) + 1.0)
-    logits = np.log(score) - np.log1p(-score)
-    low, high = -10.0, 10.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        if (1.0 / (1.0 + np.exp(-logits - middle))).mean() < wanted:
-            low = middle
-        else:
-            high = middle
-    return round((low + high) / 2.0, 6)
 
 
 def _known_by(samples: Samples, cutoffs: list[Cutoff], judged: Cutoff) -> Samples:
