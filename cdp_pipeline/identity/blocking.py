@@ -15,11 +15,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from cdp_pipeline.identity.sql import number, rows
+import numpy as np
+
 from cdp_pipeline.identity.work import NODES, Evidence, Work
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
+    from numpy.typing import NDArray
 
 # Chance pairs that may be compared: so many per record, up to a total that grows by one a record.
 CHANCE_PAIRS_PER_RECORD = 20.0
@@ -37,6 +41,10 @@ LINKING_PAIRS_PER_RECORD = 4.0
 LEARNING_PAIRS = 4_000_000.0
 # Rules are chosen on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
+# Pairs expanded at once.
+_PAIRS_AT_ONCE = 2_000_000
+# An odd number near 2^64 divided by the golden ratio: multiplying by it spreads bits upwards.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -117,25 +125,80 @@ def possible_rules(work: Work) -> list[BlockingRule]:
     return rules
 
 
-def choose_rules(con: duckdb.DuckDBPyConnection, work: Work) -> Rules:
+class NodeKeys:
+    """The blocking keys of all nodes as numbers: equal numbers stand for equal keys.
+
+    Zero stands for a missing key. Forty bits of a key are told apart, so that a number and its
+    node fit one integer and sorting them is all it takes to find blocks. Two keys that fall
+    together by chance bring a pair too many, which is compared like any other.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._found: dict[str, NDArray[np.uint64]] = {}
+        self.nodes = self._column("node_no").astype(np.int32)
+
+    def of(self, rule: BlockingRule) -> NDArray[np.uint64]:
+        """Return the rule's key of each node, in the order of `nodes`."""
+        total = np.zeros(len(self.nodes), dtype=np.uint64)
+        missing = np.zeros(len(self.nodes), dtype=bool)
+        for expression in rule.expressions:
+            keys = self.single(expression)
+            missing |= keys == 0
+            total = (total + keys) * _SPREAD
+        total[missing] = 0
+        return total
+
+    def single(self, expression: str) -> NDArray[np.uint64]:
+        """Return one key of each node."""
+        if expression not in self._found:
+            self._found[expression] = self._column(
+                f"case when {expression} is null then 0::ubigint else hash(kind, {expression}) end"
+            )
+        return self._found[expression]
+
+    def _column(self, expression: str) -> NDArray[np.uint64]:
+        table = self._con.sql(f"select {expression} as found from {NODES}").to_arrow_table()
+        return np.asarray(table["found"].to_numpy()).astype(np.uint64)
+
+
+def blocks(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the positions of keys in order of key, and where each block of equal keys starts.
+
+    The starts end with the number of positions; missing keys are left out.
+    """
+    bits = max(1, int(len(keys) - 1).bit_length())
+    place = np.uint64((1 << bits) - 1)
+    packed = (keys & ~place) | np.arange(len(keys), dtype=np.uint64)
+    packed = packed[keys != 0]
+    packed.sort()
+    key = packed >> np.uint64(bits)
+    starts = np.flatnonzero(key[1:] != key[:-1]) + 1
+    ends = np.concatenate(([0], starts, [len(packed)])) if len(packed) else np.zeros(1, np.int64)
+    return (packed & place).astype(np.int64), ends.astype(np.int64)
+
+
+def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     """Return the rules to use on this data, most selective first."""
     if work.node_count < 2 or not work.evidence:
         return Rules([], [])
-    sampled = _sample(con, work)
-    scale = (work.node_count / max(sampled, 1)) ** 2
-    agreement = _chance_agreement(con, work)
+    sample = _sampled(keys.nodes, max(1, round(work.node_count / _SAMPLE)))
+    scale = (work.node_count / max(int(sample.sum()), 1)) ** 2
+    rules = possible_rules(work)
+    agreement = {
+        e: _chance_agreement(keys.single(e)) for e in {e for r in rules for e in r.expressions}
+    }
     all_pairs = work.node_count * (work.node_count - 1) / 2
     judged = []
-    for rule in possible_rules(work):
+    for rule in rules:
         by_chance = all_pairs
-        for key in rule.keys:
-            by_chance *= agreement[key.expression]
-        pairs = _pairs_of(con, rule) * scale
+        for expression in rule.expressions:
+            by_chance *= agreement[expression]
+        pairs = _pairs_of(keys.of(rule)[sample]) * scale
         # Keys that depend on each other (a postcode and its town) bring more than chance says.
         waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:
             judged.append(_Judged(rule, pairs, by_chance, waste))
-    con.execute("drop table identity_sample")
     budget = min(CHANCE_PAIRS_PER_RECORD * work.node_count, CHANCE_PAIRS_TOTAL + work.node_count)
     most = LINKING_PAIRS + LINKING_PAIRS_PER_RECORD * work.node_count
     learning = _affordable([(j.by_chance, j) for j in judged], budget, math.inf)
@@ -171,86 +234,100 @@ def _affordable(costs: list[tuple[float, _Judged]], budget: float, most: float) 
 
 
 def make_pairs(
-    con: duckdb.DuckDBPyConnection,
+    keys: NodeKeys,
     rules: list[BlockingRule],
-    table: str,
     *,
-    groups: str | None = None,
+    groups: NDArray[np.int32] | None = None,
     one_in: int = 1,
-) -> int:
-    """Make the distinct candidate pairs of all rules and return how many there are.
+) -> Pairs:
+    """Return the distinct candidate pairs of all rules, sorted.
 
     Parameters
     ----------
-    table
-        Temp table to make, with ``left_no`` < ``right_no``.
     groups
-        Table with ``node_no`` and ``group_no``: pairs within one group are left out.
+        Group of each node by its number: pairs within one group are left out.
     one_in
         Make one in so many of the pairs, the same ones each time.
     """
-    con.execute(f"drop table if exists {table}")
-    queries = []
-    keyed = NODES if groups is None else f"{NODES} inner join {groups} using (node_no)"
-    group = "node_no" if groups is None else "group_no"
-    sampled = f"and hash(l.node_no) % {one_in} = 0" if one_in > 1 else ""
+    nodes = keys.nodes
+    size = int(nodes[-1]) + 1 if len(nodes) else 0
+    wanted = _sampled(nodes, one_in)
+    found: list[NDArray[np.int64]] = []
     for rule in rules:
-        present = " and ".join(f"{e} is not null" for e in rule.expressions)
-        key = f"hash(kind, {', '.join(rule.expressions)})"
-        queries.append(
-            f"""select l.node_no as left_no, r.node_no as right_no
-            from (select {key} as key, node_no, {group} as group_no
-                from {keyed} where {present}) as l
-            inner join (select {key} as key, node_no, {group} as group_no
-                from {keyed} where {present}) as r
-                on l.key = r.key and l.node_no < r.node_no and l.group_no <> r.group_no {sampled}
-            where l.key in (
-                select key from (select {key} as key from {NODES} where {present})
-                group by key having count(*) between 2 and {LARGEST_BLOCK})"""
-        )
-    union = " union ".join(queries) or (
-        "select 0::integer as left_no, 0::integer as right_no where false"
+        for left, right in _pairs_in_blocks(*blocks(keys.of(rule))):
+            keep = wanted[left] if one_in > 1 else np.ones(len(left), dtype=bool)
+            one, other = nodes[left], nodes[right]
+            if groups is not None:
+                keep &= groups[one] != groups[other]
+            found.append(one[keep].astype(np.int64) * size + other[keep])
+    return unpacked(distinct(found), size)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of node numbers, left below right, sorted."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+def distinct(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the distinct numbers of all parts, sorted; empties the list as it goes."""
+    if not parts:
+        return np.zeros(0, dtype=np.int64)
+    numbers = np.concatenate(parts)
+    parts.clear()
+    numbers.sort()
+    return numbers[np.append(True, numbers[1:] != numbers[:-1])] if len(numbers) else numbers
+
+
+def unpacked(numbers: NDArray[np.int64], size: int) -> Pairs:
+    """Return the pairs that were packed as ``left * size + right``."""
+    return Pairs(
+        (numbers // max(size, 1)).astype(np.int32), (numbers % max(size, 1)).astype(np.int32)
     )
-    con.execute(f"create temp table {table} as select * from ({union})")
-    return number(con, f"select count(*) from {table}")
 
 
-def _sample(con: duckdb.DuckDBPyConnection, work: Work) -> int:
-    share = min(1.0, _SAMPLE / max(work.node_count, 1))
-    con.execute(
-        f"""create or replace temp table identity_sample as select * from {NODES}
-        where hash(node_no) % 1000000 < {int(share * 1_000_000)}"""
-    )
-    return number(con, "select count(*) from identity_sample")
+def _pairs_in_blocks(
+    order: NDArray[np.int64], ends: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield the pairs of positions within blocks, a bounded number at a time."""
+    widths = np.diff(ends)
+    starts = ends[:-1]
+    usable = (widths >= 2) & (widths <= LARGEST_BLOCK)
+    starts, widths = starts[usable], widths[usable]
+    by_width = np.argsort(widths, kind="stable")
+    starts, widths = starts[by_width], widths[by_width]
+    for width in np.unique(widths):
+        same = starts[np.searchsorted(widths, width) : np.searchsorted(widths, width, "right")]
+        row, column = np.triu_indices(int(width), 1)
+        step = max(1, _PAIRS_AT_ONCE // len(row))
+        for begin in range(0, len(same), step):
+            members = order[same[begin : begin + step, None] + np.arange(width)]
+            yield members[:, row].ravel(), members[:, column].ravel()
 
 
-def _chance_agreement(con: duckdb.DuckDBPyConnection, work: Work) -> dict[str, float]:
-    """Return for each key how likely two records share it by chance.
+def _sampled(nodes: NDArray[np.int32], one_in: int) -> NDArray[np.bool_]:
+    """Return which nodes are in a sample of one in so many, by their number alone."""
+    mixed = (nodes.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * _SPREAD
+    return np.asarray((mixed >> np.uint64(40)) % np.uint64(max(one_in, 1)) == 0)
+
+
+def _chance_agreement(keys: NDArray[np.uint64]) -> float:
+    """Return how likely two records share a key by chance.
 
     A value that only occurs once cannot show how likely it is to meet another: a pair of equal
     values is left out of the square, which keeps duplicates of one person from looking like chance.
     """
-    expressions = {key.expression for rule in possible_rules(work) for key in rule.keys}
-    agreement = {}
-    for expression in sorted(expressions):
-        present, squares = rows(
-            con,
-            f"""select coalesce(sum(n), 0), coalesce(sum(n::hugeint * (n - 1)), 0)
-            from (select count(*) as n from {NODES}
-                where {expression} is not null group by {expression})""",
-        )[0]
-        agreement[expression] = (
-            float(squares) / max(float(present) ** 2, 1.0) * (float(present) / work.node_count) ** 2
-        )
-    return agreement
+    widths = np.diff(blocks(keys)[1]).astype(float)
+    return float((widths * (widths - 1)).sum()) / max(float(len(keys)) ** 2, 1.0)
 
 
-def _pairs_of(con: duckdb.DuckDBPyConnection, rule: BlockingRule) -> int:
-    present = " and ".join(f"{e} is not null" for e in rule.expressions)
-    return number(
-        con,
-        f"""select sum(n * (n - 1) // 2) from (
-            select count(*) as n from identity_sample where {present}
-            group by kind, {", ".join(rule.expressions)}
-            having count(*) between 2 and {LARGEST_BLOCK})""",
-    )
+def _pairs_of(keys: NDArray[np.uint64]) -> float:
+    widths = np.diff(blocks(keys)[1]).astype(float)
+    widths = widths[widths <= LARGEST_BLOCK]
+    return float((widths * (widths - 1) / 2).sum())

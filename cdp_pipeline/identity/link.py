@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import make_pairs
+from cdp_pipeline.identity.blocking import NodeKeys, Pairs, make_pairs
 from cdp_pipeline.identity.cluster import STRONGEST, Ties, components, linked_clusters
 from cdp_pipeline.identity.exact import (
     EXACT_EDGES,
@@ -73,7 +73,7 @@ def link(
     make_exact_edges(con, work, rules, "identity.shared_identifiers")
     size = number(con, f"select max(node_no) + 1 from {NODES}")
     groups = exact_groups(con, size)
-    linked = _link_nodes(con, model, groups, size, _once_and_exact(work))
+    linked = _link_nodes(con, model, groups, _once_and_exact(work))
     return _tables(con, rules, linked, groups)
 
 
@@ -81,29 +81,20 @@ def _link_nodes(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
     groups: NDArray[np.int32],
-    size: int,
     once: list[str],
 ) -> Linked:
     """Score candidates between groups, complete the components, and cluster."""
     if model.mixture is None:
         return _exact_only(model, groups)
     frequencies = node_frequencies(con, model.frequencies)
-    con.register(
-        "identity_groups",
-        pa.table({"node_no": np.arange(size, dtype=np.int32), "group_no": groups}),
-    )
-    make_pairs(con, rules_of(model), "identity_candidates", groups="identity_groups")
-    con.unregister("identity_groups")
-    pairs = compare_pairs(con, model.settings, "identity_candidates")
-    con.execute("drop table identity_candidates")
+    candidates = make_pairs(NodeKeys(con), rules_of(model), groups=groups)
+    pairs = compare_pairs(con, model.settings, candidates)
     parts = evidence(model.mixture, model.settings, frequencies, pairs)
     label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
     inside = label[pairs.left] == label[pairs.right]
     pairs, parts = pairs.where(inside), parts[inside]
     more = _missing_pairs(groups, label, pairs)
-    con.register("identity_missing", pa.table({"left_no": more[0], "right_no": more[1]}))
-    extra = compare_pairs(con, model.settings, "identity_missing")
-    con.unregister("identity_missing")
+    extra = compare_pairs(con, model.settings, more)
     pairs = ComparedPairs(
         np.concatenate((pairs.left, extra.left)),
         np.concatenate((pairs.right, extra.right)),
@@ -151,7 +142,7 @@ def _components(
 
 def _missing_pairs(
     groups: NDArray[np.int32], label: NDArray[np.int32], pairs: ComparedPairs
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+) -> Pairs:
     """Return the pairs inside components, across groups, that no blocking rule brought."""
     size = len(label)
     counts = np.bincount(label, minlength=size)
@@ -165,13 +156,13 @@ def _missing_pairs(
         lefts.append(items[:, row].ravel())
         rights.append(items[:, column].ravel())
     if not lefts:
-        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+        return Pairs(np.zeros(0, np.int32), np.zeros(0, np.int32))
     left, right = np.concatenate(lefts), np.concatenate(rights)
     across = groups[left] != groups[right]
     left, right = left[across], right[across]
     known = pairs.left.astype(np.int64) * size + pairs.right
     fresh = ~np.isin(left.astype(np.int64) * size + right, known)
-    return left[fresh].astype(np.int32), right[fresh].astype(np.int32)
+    return Pairs(left[fresh].astype(np.int32), right[fresh].astype(np.int32))
 
 
 def _cluster(

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from cdp_pipeline.identity.blocking import Pairs
+
 # Values that fewer nodes hold share one frequency: it keeps rare personal values out of the model.
 RARE = 5
+# Compared pairs taken from the engine at once.
+_BATCH = 200_000
 
 
 @dataclass(frozen=True)
@@ -134,28 +138,37 @@ def node_frequencies(
 
 
 def compare_pairs(
-    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], pairs: str
+    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], pairs: Pairs
 ) -> ComparedPairs:
-    """Compare the pairs of a table with ``left_no`` and ``right_no``."""
+    """Compare pairs of nodes, a bounded number at a time."""
     names = names_of(settings)
     cases = [f"{_case(c)} as {c['output_column_name']}" for c in settings["comparisons"]]
-    columns = _columns_used(con, settings)
-    both = [f"l.{c} as {c}_l, r.{c} as {c}_r" for c in columns]
+    both = [f"l.{c} as {c}_l, r.{c} as {c}_r" for c in _columns_used(con, settings)]
+    levels = np.empty((len(pairs), len(names)), dtype=np.int8)
+    con.register(
+        "identity_pairs",
+        pa.table(
+            {
+                "pair_no": np.arange(len(pairs), dtype=np.int32),
+                "left_no": pairs.left,
+                "right_no": pairs.right,
+            }
+        ),
+    )
     result = con.sql(
-        f"""select {", ".join(["left_no", "right_no", *cases])} from (
-            select {", ".join(["p.left_no", "p.right_no", *both])}
-            from {pairs} as p
+        f"""select {", ".join(["pair_no", *cases])} from (
+            select {", ".join(["p.pair_no", *both])}
+            from identity_pairs as p
             inner join {NODES} as l on p.left_no = l.node_no
             inner join {NODES} as r on p.right_no = r.node_no
         )"""
-    ).to_arrow_table()
-    left = result["left_no"].to_numpy().astype(np.int32)
-    right = result["right_no"].to_numpy().astype(np.int32)
-    order = np.lexsort((right, left))
-    levels = np.empty((len(left), len(names)), dtype=np.int8)
-    for position, name in enumerate(names):
-        levels[:, position] = result[name].to_numpy()
-    return ComparedPairs(left[order], right[order], levels[order])
+    ).to_arrow_reader(_BATCH)
+    for batch in result:
+        where = batch.column(0).to_numpy()
+        for position in range(len(names)):
+            levels[where, position] = batch.column(position + 1).to_numpy()
+    con.unregister("identity_pairs")
+    return ComparedPairs(pairs.left, pairs.right, levels)
 
 
 def level_count(c: dict[str, Any]) -> int:

@@ -13,9 +13,17 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import BlockingRule, Rules, choose_rules, make_pairs
+from cdp_pipeline.identity.blocking import (
+    BlockingRule,
+    Key,
+    NodeKeys,
+    Pairs,
+    Rules,
+    blocks,
+    choose_rules,
+    make_pairs,
+)
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.mixture import learn_mixture
 from cdp_pipeline.identity.model import LinkageModel
@@ -27,11 +35,11 @@ from cdp_pipeline.identity.score import (
     nine_digits,
     splink_settings,
 )
-from cdp_pipeline.identity.sql import drop, number, rows
 from cdp_pipeline.identity.work import NODES, Work, prepare_work
 
 if TYPE_CHECKING:
     import duckdb
+    from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumns
 
@@ -45,7 +53,6 @@ LEAST_PAIRS = 50
 # A level is never believed to be rarer than this.
 FLOOR = 1e-6
 RAREST_MATCH = 2e-4
-_CANDIDATES = "identity_training_pairs"
 
 
 def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int) -> LinkageModel:
@@ -55,8 +62,9 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
     records to learn from, the model holds the exact rules only and says so in its notes.
     """
     work = prepare_work(con, columns)
-    rules = choose_rules(con, work) if work.node_count >= LEAST_NODES else Rules([], [])
-    pair_count = make_pairs(con, rules.learning, _CANDIDATES, one_in=rules.one_in)
+    keys = NodeKeys(con)
+    rules = choose_rules(work, keys) if work.node_count >= LEAST_NODES else Rules([], [])
+    candidates = make_pairs(keys, rules.learning, one_in=rules.one_in)
     model = LinkageModel(
         settings=splink_settings(con, work),
         frequencies={},
@@ -67,16 +75,16 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
         columns_fingerprint=columns.fingerprint,
         seed=seed,
     )
-    if pair_count < LEAST_PAIRS:
+    if len(candidates) < LEAST_PAIRS:
         model.blocking = []
         model.settings["comparisons"] = []
         model.notes.append(
-            f"{work.node_count} distinct records with {pair_count} candidate pairs are too few to"
-            " learn from: only the exact rules link"
+            f"{work.node_count} distinct records with {len(candidates)} candidate pairs are too few"
+            " to learn from: only the exact rules link"
         )
     else:
-        _learn(con, model, work, columns, rules.one_in)
-    drop(con, [_CANDIDATES])
+        all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
+        _learn(con, model, work, columns, keys, candidates, all_pairs)
     return model
 
 
@@ -85,36 +93,35 @@ def _learn(
     model: LinkageModel,
     work: Work,
     columns: IdentityColumns,
-    one_in: int,
+    keys: NodeKeys,
+    candidates: Pairs,
+    all_pairs: float,
 ) -> None:
     model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
     believed = copy.deepcopy(model.settings)
-    _learn_chance(con, model.settings, model.seed)
-    _learn_matches(con, model, work)
+    _learn_chance(con, model.settings, keys, model.seed)
+    _learn_matches(con, model, training_rules(work, keys))
     _round(model.settings)
-    all_pairs = work.node_count * (work.node_count - 1) / 2
-    _learn_classes(con, model, believed, columns, all_pairs / one_in)
+    _learn_classes(con, model, believed, columns, candidates, all_pairs)
 
 
-def _learn_chance(con: duckdb.DuckDBPyConnection, settings: dict[str, Any], seed: int) -> None:
+def _learn_chance(
+    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], keys: NodeKeys, seed: int
+) -> None:
     """Set u: how often two random records agree at each level."""
-    nodes = np.array([n for (n,) in rows(con, f"select node_no from {NODES} order by node_no")])
-    left, right = random_pairs(nodes, seed)
-    con.register("identity_random", pa.table({"left_no": left, "right_no": right}))
-    pairs = compare_pairs(con, settings, "identity_random")
-    con.unregister("identity_random")
+    pairs = compare_pairs(con, settings, random_pairs(keys.nodes, seed))
     for position, c in enumerate(settings["comparisons"]):
         levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
         counts = np.bincount(
             pairs.levels[pairs.levels[:, position] >= 0, position], minlength=len(levels)
         )[::-1].astype(float)
-        counts[0] = _chance_of_same(con, c["output_column_name"]) * counts.sum()
+        counts[0] = chance_of_same(keys.single(c["output_column_name"])) * counts.sum()
         shares = np.maximum((counts + 0.1) / (counts.sum() + 0.1 * len(levels)), FLOOR)
         for level, share in zip(levels, shares / shares.sum(), strict=True):
             level["u_probability"] = float(share)
 
 
-def random_pairs(nodes: Any, seed: int) -> tuple[Any, Any]:
+def random_pairs(nodes: NDArray[np.int32], seed: int) -> Pairs:
     """Return random pairs of distinct nodes, smaller first, the same for a seed.
 
     Each node is paired with those a few steps on in a shuffled ring: every node is used equally
@@ -123,26 +130,25 @@ def random_pairs(nodes: Any, seed: int) -> tuple[Any, Any]:
     count = len(nodes)
     if count * (count - 1) // 2 <= RANDOM_PAIRS:
         left, right = np.triu_indices(count, 1)
-        return nodes[left], nodes[right]
+        return Pairs(nodes[left], nodes[right])
     shuffled = np.random.default_rng(seed).permutation(nodes)
     steps = max(1, min(RANDOM_PAIRS // count, (count - 1) // 2))
     ring = shuffled if count <= RANDOM_PAIRS else shuffled[:RANDOM_PAIRS]
     one = np.concatenate([ring] * steps)
     other = np.concatenate([np.roll(ring, step) for step in range(1, steps + 1)])
-    return np.minimum(one, other), np.maximum(one, other)
+    return Pairs(np.minimum(one, other), np.maximum(one, other))
 
 
-def _chance_of_same(con: duckdb.DuckDBPyConnection, name: str) -> float:
+def chance_of_same(keys: NDArray[np.uint64]) -> float:
     """Return how likely two random records with a value have the same one."""
-    present, pairs = rows(
-        con,
-        f"""select coalesce(sum(n), 0), coalesce(sum(n::hugeint * (n - 1)), 0)
-        from (select count(*) as n from {NODES} where {name} is not null group by {name})""",
-    )[0]
-    return float(pairs) / max(float(present) * (float(present) - 1), 1.0)
+    widths = np.diff(blocks(keys)[1]).astype(float)
+    present = float(np.count_nonzero(keys))
+    return float((widths * (widths - 1)).sum()) / max(present * (present - 1), 1.0)
 
 
-def _learn_matches(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Work) -> None:
+def _learn_matches(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, rules: list[tuple[str, ...]]
+) -> None:
     """Set m: how often two records of one person agree at each level, by Splink."""
     from splink import DuckDBAPI, Linker
 
@@ -152,7 +158,7 @@ def _learn_matches(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Wo
     logging.getLogger("splink").setLevel(logging.ERROR)
     names = names_of(model.settings)
     trained: set[str] = set()
-    for columns in training_rules(con, work):
+    for columns in rules:
         rule = " and ".join(f"l.{c} = r.{c}" for c in columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -169,25 +175,22 @@ def _learn_matches(con: duckdb.DuckDBPyConnection, model: LinkageModel, work: Wo
         _take_over(mine, theirs)
 
 
-def training_rules(con: duckdb.DuckDBPyConnection, work: Work) -> list[tuple[str, ...]]:
+def training_rules(work: Work, keys: NodeKeys) -> list[tuple[str, ...]]:
     """Return what pairs must agree on for each round of training.
 
     Within a round the columns agreed on teach nothing, so the rounds are chosen to leave every
     column free at least once, those with the fewest chance pairs first.
     """
     names = [e.name for e in work.evidence if e.column.kind != "category"]
-    chance = {n: _chance_of_same(con, n) for n in names}
+    chance = {n: chance_of_same(keys.single(n)) for n in names}
     all_pairs = work.node_count * (work.node_count - 1) / 2
     judged = []
     for size in (1, 2):
         for columns in combinations(names, size):
             by_chance = all_pairs * float(np.prod([chance[c] for c in columns]))
-            present = " and ".join(f"{c} is not null" for c in columns)
-            pairs = number(
-                con,
-                f"select sum(n * (n - 1) // 2) from (select count(*) as n from {NODES}"
-                f" where {present} group by {', '.join(columns)})",
-            )
+            rule = BlockingRule(tuple(Key(c, c) for c in columns))
+            widths = np.diff(blocks(keys.of(rule))[1]).astype(float)
+            pairs = float((widths * (widths - 1) / 2).sum())
             if pairs >= LEAST_PAIRS and by_chance < 0.9 * pairs:
                 judged.append((by_chance / pairs, -pairs, columns))
     judged.sort()
@@ -230,10 +233,11 @@ def _learn_classes(
     model: LinkageModel,
     believed: dict[str, Any],
     columns: IdentityColumns,
+    candidates: Pairs,
     all_pairs: float,
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
-    pairs = compare_pairs(con, model.settings, _CANDIDATES)
+    pairs = compare_pairs(con, model.settings, candidates)
     mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)
@@ -247,8 +251,6 @@ def _learn_classes(
 
 def rules_of(model: LinkageModel) -> list[BlockingRule]:
     """Return the model's blocking rules."""
-    from cdp_pipeline.identity.blocking import Key
-
     return [
         BlockingRule(tuple(Key(column, expression) for column, expression in keys))
         for keys in model.blocking

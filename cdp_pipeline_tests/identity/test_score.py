@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from cdp_pipeline.identity import load_identity_columns
+from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.score import compare_pairs, names_of
 from cdp_pipeline.identity.work import NODES, prepare_work
 from cdp_pipeline_tests.identity.worlds import linked, town, world
@@ -22,7 +23,9 @@ def test_the_levels_are_those_splink_computes_for_the_models_settings() -> None:
         from {NODES} as l inner join {NODES} as r on l.node_no < r.node_no
         where l.node_no % 3 = 0"""
     )
-    ours = compare_pairs(con, model.settings, "some_pairs")
+    some = con.sql("select * from some_pairs order by all").to_arrow_table()
+    pairs = Pairs(some["left_no"].to_numpy(), some["right_no"].to_numpy())
+    ours = compare_pairs(con, model.settings, pairs)
     api = DuckDBAPI(con)
     settings = {**model.settings, "retain_matching_columns": True}
     linker = Linker(api.register(NODES), settings, validate_settings=False)
