@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from benchmarks import rfm
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT
 from cdp_pipeline.prediction.bgnbd import BetaGeometricNBD, Floats
@@ -49,7 +50,12 @@ def run() -> list[Figure]:
         data / "cdnow_master.parquet",
         f"select customer_id, date, dollar_value from '{data / 'cdnow_master.parquet'}'",
     )
-    return [*rhythm_figures(sample), *spend_figures(sample), *churn_figures(full)]
+    return [
+        *rhythm_figures(sample),
+        *spend_figures(sample),
+        *churn_figures(full),
+        *rfm.figures(),
+    ]
 
 
 def rhythm_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:

@@ -46,6 +46,7 @@ _DECIDING = tuple(
     for package in (
         "ingest",
         "identity",
+        "insight",
         "prediction",
         "action",
         "export",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -18,11 +19,20 @@ from cdp_pipeline.action import (
     permission_rules,
 )
 from cdp_pipeline.ingest.contracts import load_contracts
+from cdp_pipeline.insight.rules import load_rules, rule_tables
 from cdp_pipeline.settings import package_sql
 from cdp_pipeline.sqlmodels import Project, load_project
 
 Rows = Mapping[str, list[dict[str, Any]]]
 LAYERS = ("profiles", "insight", "action")
+MADE_HERE = {
+    "insight.settings",
+    "insight.rfm_borders",
+    "insight.rfm_grid",
+    "action.permission_rules",
+    "action.action_candidates",
+    "action.next_best_actions",
+}
 CUSTOMERS = 120
 
 
@@ -161,7 +171,12 @@ def _one(con: duckdb.DuckDBPyConnection, query: str) -> Any:
 
 
 def _tables(project: Project) -> list[str]:
-    return [name for name, table in project.tables.items() if table.layer in LAYERS]
+    """Return the tables of the layers, but those made in Python that nothing here is about."""
+    return [
+        name
+        for name, table in project.tables.items()
+        if table.layer in LAYERS and (table.sql or name in MADE_HERE)
+    ]
 
 
 def _made(
@@ -185,7 +200,9 @@ def _made(
     )
     catalogue = load_catalogue(package_sql() / "action" / "actions.yml")
     permissions = load_permissions(package_sql() / "action" / "permissions.yml")
+    rules = rule_tables(con, load_rules(package_sql() / "insight" / "insight.yml"))
     logic = {
+        **{name: partial(dict, rules) for name in rules},
         "action.permission_rules": lambda: permission_rules(con, permissions),
         "action.action_candidates": lambda: action_candidates(con, catalogue),
         "action.next_best_actions": lambda: choose_next_best_actions(con, catalogue),

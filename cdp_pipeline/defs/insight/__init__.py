@@ -1,0 +1,1 @@
+"""The steps of layer insight that are made in Python, one file a step."""
