@@ -59,7 +59,7 @@ def connect(purchases: str) -> duckdb.DuckDBPyConnection:
         """
     )
     for name, made in rule_tables(con, load_rules(_INSIGHT / "insight.yml")).items():
-        con.execute(f"create table {name} as select * from {made}")
+        con.execute(f"create table {name} as {made}")
     return con
 
 

@@ -153,9 +153,9 @@ def rule_tables(con: duckdb.DuckDBPyConnection, rules: InsightRules) -> dict[str
     )
     _fill(con, "grid_made", "recency_score integer, value_score integer, segment varchar", grid)
     return {
-        "insight.settings": "settings_made",
-        "insight.rfm_borders": "borders_made",
-        "insight.rfm_grid": "grid_made",
+        "insight.settings": "select * from settings_made",
+        "insight.rfm_borders": "select * from borders_made",
+        "insight.rfm_grid": "select * from grid_made",
     }
 
 
