@@ -34,6 +34,7 @@ _ROWS = (
     "rows_refused",
     "rows_already_loaded",
 )
+_SPENT = ("seconds", "cpu_seconds", "check_cpu_seconds")
 _MOST_SHOWN = 5
 
 
@@ -64,10 +65,10 @@ class _Steps(logging.Handler):
         if said["event"] == "started":
             self.progress.update(self.task, description=said["table"])
             return
-        taken = self.layers.setdefault(layer, {"seconds": 0, "cpu_seconds": 0, "peak_gb": 0})
+        taken = self.layers.setdefault(layer, dict.fromkeys((*_SPENT, "peak_gb"), 0.0))
         if said["event"] == "made":
-            taken["seconds"] += said["seconds"]
-            taken["cpu_seconds"] += said["cpu_seconds"]
+            for name in _SPENT:
+                taken[name] += said[name]
         taken["peak_gb"] = max(taken["peak_gb"], said["peak_gb"])
         self.made[said["event"]] += 1
         self.rows[said["table"]] = said["rows"]

@@ -189,6 +189,7 @@ def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(BLOCKING, asset=key, blocking=True, description="; ".join(rules["block"]))
     ]
     if table.made_by == "source":
+        rules["block"] += ["columns have the types of the contract", "no row is unaccounted for"]
         rules["warn"] = ["every delivery is accepted; no row is rejected"]
     if rules["warn"]:
         specs.append(dg.AssetCheckSpec(WARNING, asset=key, description="; ".join(rules["warn"])))
@@ -238,9 +239,16 @@ def _check_result(
         metadata={
             "rules": len(checks),
             "failing rules": len(failed),
-            **{
-                check["rule"]: f"{check['failing_count']} of {check['total_count']}"
-                for check in failed
-            },
+            "failing rows": sum(check["failing_count"] for check in failed),
+            "failing rows before": sum(check.get("failing_before") or 0 for check in checks),
+            **{check["rule"]: _told(check) for check in failed},
         },
     )
+
+
+def _told(check: Mapping[str, Any]) -> str:
+    """Return what came of a rule and how that changed, as in ``12 of 3400 (9 before)``."""
+    before = check.get("failing_before")
+    trend = "new" if before is None else f"{before} before"
+    why = f"; {check['why']}" if check.get("why") else ""
+    return f"{check['failing_count']} of {check['total_count']} ({trend}){why}"

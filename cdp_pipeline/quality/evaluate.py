@@ -1,57 +1,27 @@
-"""The rules of a table, evaluated on its rows.
+"""The rules of a table, evaluated on its rows by Great Expectations.
 
-Belongs here: as few scans as possible, and results that hold counts and never values. One
-aggregate query answers every rule about single rows, one the key, one each rule that refers to
-another table.
+Belongs here: as few scans as possible, and results that hold counts and never values. The library
+computes every rule about single rows in one query, the key in one, each reference to another table
+in one. Its result format asks for no values at all (``BOOLEAN_ONLY``); the counts are those of its
+own metrics.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from cdp_pipeline.quality.conditions import holds, identifier, is_row_wise
-from cdp_pipeline.sqlmodels.tables import Rule, Severity, Table
+from cdp_pipeline.errors import StepError
+from cdp_pipeline.quality.results import RuleResult
+from cdp_pipeline.sqlmodels.tables import Table
 
+if TYPE_CHECKING:
+    from cdp_pipeline.quality.suites import Check
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
-    """What came of one rule.
-
-    Parameters
-    ----------
-    rule : str
-        The rule as a sentence.
-    severity : {'block', 'warn'}
-    passed : bool
-    failing_count : int
-        Rows that break the rule.
-    total_count : int
-        Rows that were looked at.
-    why : str
-        Why the rule is there, as declared.
-    """
-
-    rule: str
-    severity: Severity
-    passed: bool
-    failing_count: int
-    total_count: int
-    why: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the result as plain values."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "passed": self.passed,
-            "failing_count": self.failing_count,
-            "total_count": self.total_count,
-            "why": self.why,
-        }
+_BATCH = "_rows_to_check"
+_FORMAT = {"result_format": "BOOLEAN_ONLY", "catch_exceptions": False}
 
 
 def evaluate(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> list[RuleResult]:
@@ -64,96 +34,91 @@ def evaluate(con: duckdb.DuckDBPyConnection, table: Table, relation: str) -> lis
     table : Table
     relation : str
         What to put after ``from``: a table, a view, or ``read_parquet('...')``.
+
+    Raises
+    ------
+    StepError
+        If a rule cannot be evaluated; it names table, rule and line, and no value.
     """
-    row_wise = [rule for rule in table.rules if is_row_wise(rule)]
-    total, null_counts, failing = _single_rows(con, table.key, row_wise, relation)
-    counts = dict(zip(map(id, row_wise), failing, strict=True))
-    results = []
-    if table.key:
-        results.append(_key_result(con, table.key, relation, total))
-        results.extend(
-            RuleResult(f"{column} is never null", "block", count == 0, count, total, "key")
-            for column, count in zip(table.key, null_counts, strict=True)
+    # A second of imports, for which a run that evaluates nothing does not pay.
+    from cdp_pipeline.quality.suites import checks
+
+    con.execute(f"create or replace temp view {_BATCH} as select * from {relation}")
+    try:
+        return _results(con, table, checks(table))
+    finally:
+        con.execute(f"drop view {_BATCH}")
+
+
+def _results(
+    con: duckdb.DuckDBPyConnection, table: Table, checks: Sequence[Check]
+) -> list[RuleResult]:
+    from cdp_pipeline.quality.library import MetricResolutionError, MetricsCalculator
+
+    engine = _engine(con)
+    needed = [check.expectation.get_validation_dependencies(engine, _FORMAT) for check in checks]
+    calculator = MetricsCalculator(engine, show_progress_bars=False)
+    try:
+        metrics, _ = calculator.compute_metrics(
+            [metric for needs in needed for metric in needs.get_metric_configurations()],
+            runtime_configuration=_FORMAT,
         )
-    for rule in table.rules:
-        if rule.kind == "refers_to":
-            count = _unmatched(con, rule, relation)
-        elif rule.kind == "row_count":
-            count = max(int(rule.minimum or 0) - total, 0)
-        else:
-            count = counts[id(rule)]
-        results.append(RuleResult(rule.text, rule.severity, count == 0, count, total, rule.why))
+    except MetricResolutionError as error:
+        raise _broken(table, checks, needed, error) from None
+    results = []
+    for check, needs in zip(checks, needed, strict=True):
+        verdict = check.expectation.metrics_validate(
+            metrics, execution_engine=engine, runtime_configuration=dict(_FORMAT)
+        )
+        values = {name: metrics[c.id] for name, c in needs.metric_configurations.items()}
+        # The sum over no rows is null.
+        failing = check.failing(int(values[check.counted] or 0))
+        total = int(values["table.row_count"])
+        results.append(
+            RuleResult(check.sentence, check.severity, verdict.success, failing, total, check.why)
+        )
     return results
 
 
-def _single_rows(
-    con: duckdb.DuckDBPyConnection, key: Sequence[str], rules: Sequence[Rule], relation: str
-) -> tuple[int, list[int], list[int]]:
-    """Return the rows, those with a null in each key column, those that fail each rule."""
-    nulls = [f"count(*) - count({identifier(column)})" for column in key]
-    fails = [f"count(*) filter (where not ({holds(rule)}))" for rule in rules]
-    query = f"select {', '.join(['count(*)', *nulls, *fails])} from {relation}"
-    total, *counts = con.sql(query).fetchall()[0]
-    return total, counts[: len(key)], counts[len(key) :]
+def _engine(con: duckdb.DuckDBPyConnection) -> Any:
+    """Return Great Expectations' engine over the open connection, with the rows as its batch."""
+    from cdp_pipeline.quality.dialect import engine_over
+    from cdp_pipeline.quality.library import SqlAlchemyBatchData, SqlAlchemyExecutionEngine
+
+    engine = SqlAlchemyExecutionEngine(engine=engine_over(con), create_temp_table=False)
+    rows = SqlAlchemyBatchData(engine, table_name=_BATCH, create_temp_table=False)
+    engine.load_batch_data(_BATCH, rows)
+    return engine
 
 
-def _key_result(
-    con: duckdb.DuckDBPyConnection, key: Sequence[str], relation: str, total: int
-) -> RuleResult:
-    repeated = 0 if _is_ascending(con, key, relation, total) else _repeated(con, key, relation)
-    return RuleResult(f"{', '.join(key)} is unique", "block", repeated == 0, repeated, total, "key")
+def _broken(table: Table, checks: Sequence[Check], needed: Sequence[Any], error: Any) -> StepError:
+    """Say which rule cannot be evaluated, and why, without the engine's words where they quote."""
+    from cdp_pipeline.warehouse.engine import in_words  # which evaluates rules by this module
 
-
-def _is_ascending(
-    con: duckdb.DuckDBPyConnection, key: Sequence[str], relation: str, total: int
-) -> bool:
-    """Return whether each row's key is greater than the one before it.
-
-    Tables are written in the order of their key, so one pass usually proves that it is unique, at
-    a fifth of the cost of grouping by it. In whatever order the rows come: where each key is
-    greater than the last, no two are equal.
-    """
-    columns = ", ".join(identifier(column) for column in key)
-    befores = ", ".join(
-        f"lag({identifier(column)}) over () as before_{place}" for place, column in enumerate(key)
+    failed = {metric.id for metric in error.failed_metrics}
+    cause: BaseException = error
+    while cause.__cause__ is not None and not isinstance(cause, duckdb.Error):
+        cause = cause.__cause__
+    guilty = [
+        check
+        for check, needs in zip(checks, needed, strict=True)
+        if failed & _ids(needs.get_metric_configurations())
+    ]
+    declared = f"{table.layer}/_tables.yml" if table.made_by != "entity" else "_entity.yml"
+    said = "; ".join(
+        f"{check.sentence} ({declared}, line {check.line})" if check.line else check.sentence
+        for check in guilty
     )
-    greater = "false"
-    for place, column in reversed(list(enumerate(key))):
-        here, before = identifier(column), f"before_{place}"
-        greater = f"({here} > {before} or ({here} = {before} and {greater}))"
-    query = f"""
-        select count(*) filter (where {greater})
-        from (select {columns}, {befores} from {relation})
-    """
-    ascending: int = con.sql(query).fetchall()[0][0]
-    return ascending >= total - 1
-
-
-def _repeated(con: duckdb.DuckDBPyConnection, key: Sequence[str], relation: str) -> int:
-    """Return the rows that share their key with another."""
-    columns = ", ".join(identifier(column) for column in key)
-    query = f"""
-        select coalesce(sum(row_count), 0)::bigint
-        from (
-            select count(*) as row_count from {relation} group by {columns} having count(*) > 1
-        )
-    """
-    count: int = con.sql(query).fetchall()[0][0]
-    return count
-
-
-def _unmatched(con: duckdb.DuckDBPyConnection, rule: Rule, relation: str) -> int:
-    """Return the rows whose reference is complete and leads nowhere."""
-    pairs = " and ".join(
-        f"here.{identifier(column)} = there.{identifier(other)}"
-        for column, other in zip(rule.columns, rule.to, strict=True)
+    return StepError(
+        f"{table.name}: a rule cannot be evaluated: {said}: {in_words(cause)}.",
+        "Correct the rule, or the column it is about.",
     )
-    complete = " and ".join(f"here.{identifier(column)} is not null" for column in rule.columns)
-    query = f"""
-        select count(*)
-        from {relation} as here
-        anti join {rule.table} as there on {pairs}
-        where {complete}
-    """
-    count: int = con.sql(query).fetchall()[0][0]
-    return count
+
+
+def _ids(configurations: Sequence[Any]) -> set[Any]:
+    """Return the ids of metrics and of all they depend on."""
+    found = set()
+    for configuration in configurations:
+        found.add(configuration.id)
+        found |= _ids(list(configuration.metric_dependencies.values()))
+    return found

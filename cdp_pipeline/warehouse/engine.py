@@ -99,10 +99,11 @@ def translated(what: str) -> Iterator[None]:
         raise
     except Exception as error:
         # `from None`: a chained original would be stored with its message by whoever logs this.
-        raise StepError(f"{what} failed: {_kind(error)}.", _place(error)) from None
+        raise StepError(f"{what} failed: {in_words(error)}.", _place(error)) from None
 
 
-def _kind(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
+    """Return what an error says, without any value from the data."""
     if isinstance(error, _SAFE_ERRORS):
         return str(error).splitlines()[0]
     for kind, words in _KINDS.items():

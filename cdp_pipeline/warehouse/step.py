@@ -25,7 +25,7 @@ import psutil
 import pyarrow.parquet as pq
 
 from cdp_pipeline.errors import StepError
-from cdp_pipeline.quality import RuleResult, evaluate
+from cdp_pipeline.quality import RuleResult, evaluate, with_trend
 from cdp_pipeline.settings import Home
 from cdp_pipeline.sqlmodels import Project, Table
 from cdp_pipeline.warehouse.engine import (
@@ -94,10 +94,11 @@ class RunContext:
 
 @dataclass
 class Taken:
-    """What a step took: wall and processor seconds."""
+    """What a step took: wall and processor seconds, and those of its rules among them."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    check_cpu_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -243,10 +244,12 @@ class Warehouse:
             if missing:
                 raise StepError(f"the step of {by} did not return {', '.join(sorted(missing))}.")
             written = [self._write(connection, t, result.tables[t.name]) for t in job.tables]
+            started = time.process_time()
             checks = [
                 tuple(evaluate(connection, t, f"read_parquet({literal(file)})"))
                 for t, file in zip(job.tables, written, strict=True)
             ]
+            taken.check_cpu_seconds = round(time.process_time() - started, 3)
         versions = []
         for table, file, results in zip(job.tables, written, checks, strict=True):
             # A step that makes several tables took its time once.
@@ -279,6 +282,7 @@ class Warehouse:
         target = self.store.parquet(table.name, job.fingerprint)
         content = file_hash(file)
         file.replace(target)
+        before = self.store.head(table.name)
         version = TableVersion(
             table=table.name,
             fingerprint=job.fingerprint,
@@ -287,10 +291,11 @@ class Warehouse:
             row_count=pq.read_metadata(target).num_rows,
             columns=tuple((column.name, column.type) for column in table.columns),
             inputs=dict(job.hashes),
-            checks=tuple(result.as_dict() for result in results),
+            checks=with_trend(results, before.checks if before else ()),
             figures=figures,
             seconds=taken.seconds,
             cpu_seconds=taken.cpu_seconds,
+            check_cpu_seconds=taken.check_cpu_seconds,
         )
         self.store.save(version)
         return version
@@ -376,6 +381,7 @@ class Warehouse:
                     "rows": version.row_count,
                     "seconds": version.seconds,
                     "cpu_seconds": version.cpu_seconds,
+                    "check_cpu_seconds": version.check_cpu_seconds,
                     "peak_gb": peak_memory_gb(),
                     "news": dict(news or {}),
                 }

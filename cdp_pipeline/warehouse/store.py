@@ -42,13 +42,16 @@ class TableVersion:
     sql : str or None
         SELECT over the files where the table is more than all their rows.
     checks : tuple of mapping
-        Results of its rules: ``rule, severity, passed, failing_count, total_count``.
+        Results of its rules: ``rule, severity, passed, failing_count, total_count, why,
+        failing_before``.
     figures : mapping
         Figures worth seeing, without any personal value.
     seconds : float
         What it took to make, wall.
     cpu_seconds : float
         What it took to make, processor.
+    check_cpu_seconds : float
+        What of it its rules took.
     """
 
     table: str
@@ -63,6 +66,7 @@ class TableVersion:
     figures: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    check_cpu_seconds: float = 0.0
 
     @property
     def failed_blocking_checks(self) -> tuple[Mapping[str, Any], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from cdp_pipeline.ingest import (
     current_rows,
     load_source,
 )
+from cdp_pipeline.quality import RuleResult, evaluate, with_trend
 from cdp_pipeline.settings import Home
+from cdp_pipeline.sqlmodels.tables import Severity
 from cdp_pipeline.warehouse import TableVersion, Warehouse
 from cdp_pipeline.warehouse.engine import sealed_connection, translated
 
@@ -33,37 +36,52 @@ def load(contract: SourceTable, warehouse: Warehouse) -> TableVersion:
         )
         rows = current_rows(contract, report.deliveries, store=store_of(home))
         before = warehouse.store.head(contract.name)
-        known = before if before and before.content_hash == rows.content_hash else None
-        count = known.row_count if known else _count(home, warehouse.spill, rows)
+        started = time.process_time()
+        same = before if before and before.content_hash == rows.content_hash else None
+        rules = (_kept_rules(same) if same else ()) or _rules(contract, warehouse, rows)
+        taken.check_cpu_seconds = round(time.process_time() - started, 3)
     version = TableVersion(
         table=contract.name,
         fingerprint=rows.content_hash[:20],
         content_hash=rows.content_hash,
         files=tuple(warehouse.store.relative(file) for file in rows.files),
-        row_count=count,
+        row_count=rules[0].total_count,
         columns=tuple((c.name, c.type) for c in warehouse.table(contract.name).columns),
         inputs={},
         sql=warehouse.store.portable(rows.sql),
-        checks=_checks(report),
+        checks=with_trend((*_accounting(report), *rules), before.checks if before else ()),
         figures=_figures(report),
         seconds=taken.seconds,
         cpu_seconds=taken.cpu_seconds,
+        check_cpu_seconds=taken.check_cpu_seconds,
     )
     return warehouse.use(version, "made" if report.new else "unchanged", news=_news(report))
 
 
-def _count(home: Home, spill: Path, rows: CurrentRows) -> int:
-    settings = home.settings
+def _rules(
+    contract: SourceTable, warehouse: Warehouse, rows: CurrentRows
+) -> tuple[RuleResult, ...]:
+    """Return what comes of the contract's rules on the rows that count now."""
+    settings = warehouse.home.settings
     with (
-        translated("counting rows"),
+        translated(f"checking {contract.name}"),
         sealed_connection(
             files=rows.files,
-            spill=spill,
+            spill=warehouse.spill,
             threads=settings.threads,
             memory_limit_gb=settings.memory_limit_gb,
         ) as connection,
     ):
-        return int(connection.sql(f"select count(*) from ({rows.sql})").fetchall()[0][0])
+        return tuple(evaluate(connection, warehouse.table(contract.name), f"({rows.sql})"))
+
+
+def _kept_rules(same: TableVersion) -> tuple[RuleResult, ...]:
+    """Return what came of the contract's rules when the same rows were checked."""
+    return tuple(
+        RuleResult(**{name: check[name] for name in RuleResult.__slots__})
+        for check in same.checks
+        if check.get("why") in ("key", "contract")
+    )
 
 
 def _news(report: LoadReport) -> dict[str, Any]:
@@ -83,7 +101,7 @@ def _news(report: LoadReport) -> dict[str, Any]:
     }
 
 
-def _checks(report: LoadReport) -> tuple[dict[str, Any], ...]:
+def _accounting(report: LoadReport) -> tuple[RuleResult, ...]:
     ledger = report.deliveries
     refused = sum(1 for delivery in ledger if delivery.status == "refused")
     delivered = sum(delivery.rows_delivered for delivery in ledger)
@@ -94,14 +112,8 @@ def _checks(report: LoadReport) -> tuple[dict[str, Any], ...]:
         if d.status == "loaded"
     )
 
-    def result(rule: str, severity: str, failing: int, total: int) -> dict[str, Any]:
-        return {
-            "rule": rule,
-            "severity": severity,
-            "passed": failing == 0,
-            "failing_count": failing,
-            "total_count": total,
-        }
+    def result(rule: str, severity: Severity, failing: int, total: int) -> RuleResult:
+        return RuleResult(rule, severity, failing == 0, failing, total, "accounting")
 
     return (
         result("rows delivered = rows loaded + rows rejected", "block", unaccounted, delivered),
