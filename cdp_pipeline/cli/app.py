@@ -196,6 +196,19 @@ def deliveries(
 
 
 @app.command()
+def report(
+    home: HomeOption = None,
+    is_opened: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the browser, or print where it is.")
+    ] = True,
+) -> None:
+    """Open the report of the latest release: questions, figures and pictures on one page."""
+    from cdp_pipeline.cli.looking import open_report
+
+    open_report(_open(home), Console(soft_wrap=True), is_opened=is_opened)
+
+
+@app.command()
 def check(home: HomeOption = None) -> None:
     """Check that contracts and models compile; every error names its file and line."""
     from cdp_pipeline.cli.looking import check_home

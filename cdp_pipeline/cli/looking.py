@@ -1,4 +1,4 @@
-"""``cdp sql``, ``deliveries``, ``lineage`` and ``check``: looking at a home, changing nothing."""
+"""``cdp sql``, ``report``, ``deliveries``, ``lineage`` and ``check``: looking at a home, changing nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import difflib
 import json
 import sys
+import webbrowser
 from typing import Any
 
 import duckdb
@@ -16,10 +17,12 @@ from rich.tree import Tree
 
 from cdp_pipeline.errors import CdpError
 from cdp_pipeline.project import load_home_project
+from cdp_pipeline.report import page
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import databases
 from cdp_pipeline.warehouse.engine import literal, translated
 from cdp_pipeline.warehouse.exports import read_exports
+from cdp_pipeline.warehouse.previous import latest_release
 from cdp_pipeline.warehouse.store import Store
 
 _SHOWN_ROWS = 100
@@ -121,6 +124,21 @@ def show_deliveries(home: Home, *, rejected: bool, console: Console) -> None:
     for row in rows:
         shown.add_row(*("" if value is None else escape(str(value)) for value in row))
     console.print(shown if rows else "None.")
+
+
+def open_report(home: Home, console: Console, *, is_opened: bool) -> None:
+    """Print where the latest report is and, where there is a screen, open it."""
+    release = latest_release(home.exports)
+    if release is None:
+        raise CdpError("There is no release yet.", "`cdp run` publishes one.")
+    file = release.folder / page.FILE
+    if not file.exists():
+        raise CdpError(
+            f"Release {release.name} is older than the report.", "The next release has one."
+        )
+    console.print(str(file), markup=False, highlight=False)
+    if is_opened:
+        webbrowser.open(file.as_uri())
 
 
 def check_home(home: Home, console: Console) -> None:

@@ -307,7 +307,7 @@ def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
         grid.add_row("release", f"{summary['release']} ({how})")
         exports, database = _near(summary["exports"]), _near(summary["database"])
         asked = "`cdp sql`" if home.into is None else database
-        grid.add_row("look at", f"{exports} (Parquet), {asked}, `cdp dev`")
+        grid.add_row("look at", f"{exports} (Parquet, report.html), {asked}, `cdp dev`")
     console.print(grid)
 
 

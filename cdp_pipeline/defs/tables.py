@@ -21,9 +21,11 @@ from cdp_pipeline.sqlmodels import Project, Table
 from cdp_pipeline.warehouse import Made, TableVersion, Warehouse
 from cdp_pipeline.warehouse.engine import Connection
 from cdp_pipeline.warehouse.step import python_code
+from cdp_pipeline.warehouse.store import Store
 
 BLOCKING = "rules_that_block"
 WARNING = "rules_that_warn"
+Observed = tuple[str, Mapping[str, Any]]
 
 
 def _no_settings(_: Home) -> Mapping[str, Any]:
@@ -46,6 +48,9 @@ class PythonStep:
         What of the home decides the result.
     outdated : callable, optional
         For a trained model: why the stored one cannot be used today, None when it can.
+    observes : callable, optional
+        What a newly made version shows on the pages of other tables: pairs of a table and
+        metadata.
     """
 
     makes: tuple[str, ...]
@@ -53,6 +58,7 @@ class PythonStep:
     code: tuple[str, ...]
     settings: Callable[[Home], Mapping[str, Any]] = _no_settings
     outdated: Callable[[Connection], str | None] | None = None
+    observes: Callable[[Store, TableVersion], Iterator[Observed]] | None = None
 
     def run(self, warehouse: Warehouse) -> list[TableVersion]:
         """Make the tables."""
@@ -85,7 +91,8 @@ def sql_asset(table: Table, project: Project, root: Path) -> dg.AssetsDefinition
 def python_asset(step: PythonStep, project: Project, root: Path) -> dg.AssetsDefinition:
     """Return the asset (or assets, where one step makes several tables) of a Python step."""
     tables = [project.tables[name] for name in step.makes]
-    return steps_asset(tables, step.run, project, root, kinds={"duckdb", "python"})
+    kinds = {"duckdb", "python"}
+    return steps_asset(tables, step.run, project, root, kinds=kinds, observes=step.observes)
 
 
 def steps_asset(
@@ -97,6 +104,7 @@ def steps_asset(
     kinds: set[str],
     retries: int = 0,
     extra_reads: Sequence[str] = (),
+    observes: Callable[[Store, TableVersion], Iterator[Observed]] | None = None,
 ) -> dg.AssetsDefinition:
     """Return the assets that one step makes, with what Dagster's pages show of them."""
     own = {table.name for table in tables}
@@ -107,7 +115,9 @@ def steps_asset(
         check_specs=[spec for table in tables for spec in _check_specs(table)],
         retry_policy=dg.RetryPolicy(max_retries=retries, delay=5) if retries else None,
     )
-    def assets(home: HomeResource) -> Iterator[dg.MaterializeResult[None]]:
+    def assets(
+        context: dg.AssetExecutionContext, home: HomeResource
+    ) -> Iterator[dg.MaterializeResult[None]]:
         warehouse = home.warehouse(project)
         before = {t.name: warehouse.store.head(t.name) for t in tables}
         try:
@@ -115,7 +125,12 @@ def steps_asset(
         except CdpError as error:
             raise dg.Failure(str(error), allow_retries=retries > 0) from None
         for version in versions:
-            yield _result(version, before[version.table])
+            old = before[version.table]
+            if observes and (old is None or old.content_hash != version.content_hash):
+                for table, metadata in observes(warehouse.store, version):
+                    seen = dg.AssetObservation(asset_key(table), metadata=dict(metadata))
+                    context.log_event(seen)
+            yield _result(version, old)
 
     return assets
 

@@ -12,7 +12,7 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,27 @@ from cdp_pipeline.warehouse.step import Warehouse
 from cdp_pipeline.warehouse.store import TableVersion, fingerprint_of, write_json
 
 LINK = "latest"
+Documents = Mapping[str, Callable[[Mapping[str, Any]], str]]
 
 
-def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, bool]:
+def publish(
+    warehouse: Warehouse,
+    exports: Sequence[Export],
+    *,
+    documents: Documents | None = None,
+    also_needs: Sequence[str] = (),
+) -> tuple[Release, bool]:
     """Publish the current tables as a release.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+    exports : sequence of Export
+        The tables to publish.
+    documents : mapping, optional
+        File name inside the release to what makes its text from the manifest.
+    also_needs : sequence of str
+        Tables that the documents are made from: they must be current too.
 
     Returns
     -------
@@ -51,7 +68,7 @@ def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, b
     """
     home = warehouse.home
     heads = warehouse.store.heads()
-    _refuse_incoherent(exports, heads)
+    _refuse_incoherent([*(export.table for export in exports), *also_needs], heads)
     _refuse_failed_checks(heads)
     manifest = _manifest(warehouse, exports, heads)
     name = str(manifest["release"])
@@ -62,7 +79,7 @@ def publish(warehouse: Warehouse, exports: Sequence[Export]) -> tuple[Release, b
         return latest, False
     release = open_release(home.exports, name)
     if release is None:
-        release = _write_folder(warehouse, exports, heads, manifest)
+        release = _write_folder(warehouse, exports, heads, manifest, documents or {})
     point_at(home, name)
     _build_databases(home, release, exports)
     _end_retention(home, keep=home.settings.keep_releases)
@@ -100,9 +117,9 @@ def _relink(exports: Path, name: str) -> None:
     temporary.replace(link)
 
 
-def _refuse_incoherent(exports: Sequence[Export], heads: Mapping[str, TableVersion]) -> None:
+def _refuse_incoherent(published: Sequence[str], heads: Mapping[str, TableVersion]) -> None:
     """Walk up from the published tables: each must be made from what is current."""
-    todo, seen = [export.table for export in exports], set[str]()
+    todo, seen = list(published), set[str]()
     while todo:
         name = todo.pop()
         if name in seen:
@@ -194,6 +211,7 @@ def _table_entry(warehouse: Warehouse, export: Export, version: TableVersion) ->
                 "type": column.type,
                 "description": column.doc,
                 "personal": sorted(column.personal),
+                "from": [f"{source}.{name}" for source, name in column.lineage],
             }
             for column in table.columns
         ],
@@ -205,6 +223,7 @@ def _write_folder(
     exports: Sequence[Export],
     heads: Mapping[str, TableVersion],
     manifest: Mapping[str, Any],
+    documents: Documents,
 ) -> Release:
     releases = warehouse.home.exports / "releases"
     name = str(manifest["release"])
@@ -221,6 +240,8 @@ def _write_folder(
         shutil.copyfile(source, target)
     text = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
     (temporary / MANIFEST).write_text(text, encoding="utf-8")
+    for file, text_of in documents.items():
+        (temporary / file).write_text(text_of(manifest), encoding="utf-8")
     temporary.replace(releases / name)
     return Release(name, releases / name, manifest)
 
