@@ -1,4 +1,4 @@
-"""``cdp sql``, ``report``, ``deliveries``, ``lineage`` and ``check``: looking at a home, changing nothing."""
+"""Looking at a home, changing nothing: sql, report, deliveries, lineage, check."""
 
 from __future__ import annotations
 

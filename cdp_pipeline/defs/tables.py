@@ -115,9 +115,7 @@ def steps_asset(
         check_specs=[spec for table in tables for spec in _check_specs(table)],
         retry_policy=dg.RetryPolicy(max_retries=retries, delay=5) if retries else None,
     )
-    def assets(
-        context: dg.AssetExecutionContext, home: HomeResource
-    ) -> Iterator[dg.MaterializeResult[None]]:
+    def assets(home: HomeResource) -> Iterator[dg.MaterializeResult[None]]:
         warehouse = home.warehouse(project)
         before = {t.name: warehouse.store.head(t.name) for t in tables}
         try:
@@ -129,7 +127,7 @@ def steps_asset(
             if observes and (old is None or old.content_hash != version.content_hash):
                 for table, metadata in observes(warehouse.store, version):
                     seen = dg.AssetObservation(asset_key(table), metadata=dict(metadata))
-                    context.log_event(seen)
+                    dg.AssetExecutionContext.get().log_event(seen)
             yield _result(version, old)
 
     return assets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import Iterator
 
 import dagster as dg
@@ -27,13 +28,14 @@ def _logic(connection: Connection, home: Home) -> Made:
 
 
 def _pictures(store: Store, version: TableVersion) -> Iterator[Observed]:
-    """Yield each picture for the page of the table it is about."""
+    """Yield the pictures for the page of the table that they are about."""
+    shown: dict[str, dict[str, dg.MarkdownMetadataValue]] = defaultdict(dict)
     for block in pq.read_table(store.paths(version)).to_pylist():
         if block["svg"] and block["about"]:
             image = base64.b64encode(png(block["svg"])).decode()
-            words = f"{block['says']}\n\n" if block["says"] else ""
-            shown = f"{words}![{block['title']}](data:image/png;base64,{image})"
-            yield block["about"], {block["title"]: dg.MetadataValue.md(shown)}
+            text = f"{block['says']}\n\n![{block['title']}](data:image/png;base64,{image})"
+            shown[block["about"]][block["title"]] = dg.MetadataValue.md(text.strip())
+    yield from shown.items()
 
 
 STEP = PythonStep(

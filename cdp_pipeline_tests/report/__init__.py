@@ -1,0 +1,1 @@
+"""The report: its declaration, its blocks and its page."""
