@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cdp_pipeline.synthetic import exports
+from cdp_pipeline.synthetic import exports, further_exports
 from cdp_pipeline.synthetic.assortment import Assortment, make_assortment, make_stores
 from cdp_pipeline.synthetic.baskets import fill_baskets, order_numbers
 from cdp_pipeline.synthetic.behaviour import (
@@ -23,6 +23,7 @@ from cdp_pipeline.synthetic.behaviour import (
     draw_purchases,
     open_accounts,
 )
+from cdp_pipeline.synthetic.browsing import carts_of, draw_sessions, events_of, visitors_of
 from cdp_pipeline.synthetic.campaigns import (
     Consents,
     Messages,
@@ -36,7 +37,11 @@ from cdp_pipeline.synthetic.campaigns import (
 from cdp_pipeline.synthetic.columns import Ints, Text, blank, day, digits, join, take
 from cdp_pipeline.synthetic.companies import make_companies
 from cdp_pipeline.synthetic.files import Defects, write_parquet
+from cdp_pipeline.synthetic.memberships import draw_subscriptions, draw_usage
 from cdp_pipeline.synthetic.names import COUNTRIES
+from cdp_pipeline.synthetic.offers import campaign_master, draw_offers
+from cdp_pipeline.synthetic.outside import company_ledger, draw_enrichments
+from cdp_pipeline.synthetic.past import Notes, Sold
 from cdp_pipeline.synthetic.people import END_DAY, NEVER, START_DAY, make_people
 from cdp_pipeline.synthetic.random_streams import Dice
 from cdp_pipeline.synthetic.records import (
@@ -47,6 +52,8 @@ from cdp_pipeline.synthetic.records import (
     user_records,
 )
 from cdp_pipeline.synthetic.service import Tickets, draw_tickets
+from cdp_pipeline.synthetic.supply import draw_stock
+from cdp_pipeline.synthetic.surveys import draw_surveys
 from cdp_pipeline.synthetic.tastes import Tastes, draw_tastes
 
 DEFAULT_PEOPLE = 5_400
@@ -192,10 +199,50 @@ def _write_landing(folder: Path, made: _Everything, dice: Dice) -> exports.Landi
         made.purchases, made.tastes, made.assortment, countries, len(persons), dice
     )
     home_stores = stores.nearest[cities]
+    notes = Notes()
     exports.write_orders(
-        land, baskets, made.users, made.members, home_stores, stores, made.assortment, dice
+        land,
+        notes.watch(baskets),
+        made.users,
+        made.members,
+        home_stores,
+        stores,
+        made.assortment,
+        dice,
     )
+    _write_further(land, made, notes.sold(), dice)
     return land
+
+
+def _write_further(land: exports.Landing, made: _Everything, sold: Sold, dice: Dice) -> None:
+    """Write what the other systems know, all of it tied to the people and orders above."""
+    world, users, assortment = made.world, made.users, made.assortment
+    surveys = draw_surveys(
+        world, sold, made.tickets, made.contacts, users, made.members, assortment, dice
+    )
+    further_exports.write_surveys(land, surveys, assortment)
+    subscriptions = draw_subscriptions(world, users, made.tastes, assortment, dice)
+    usage = draw_usage(subscriptions, dice)
+    further_exports.write_subscriptions(land, subscriptions, users, assortment)
+    further_exports.write_usage(land, usage, subscriptions, users, assortment)
+    sessions = draw_sessions(world, sold, users, made.tastes, assortment, dice)
+    events = events_of(sessions, dice)
+    carts = carts_of(sessions, events, sold, assortment, dice)
+    master = campaign_master(made.messages, len(world.people), dice)
+    further_exports.write_carts(land, carts, sessions, users, assortment)
+    further_exports.write_web_events(land, events, sessions, users, assortment, master.code, dice)
+    further_exports.write_visitors(land, visitors_of(sessions, events), users)
+    further_exports.write_campaigns(land, master)
+    offers = draw_offers(
+        made.messages, made.recipients, sessions, users, sold, made.tastes, assortment, dice
+    )
+    further_exports.write_offers(land, offers, made.recipients, master.code, assortment)
+    facts = draw_enrichments(world, made.contacts, users, made.tastes, dice)
+    further_exports.write_enrichments(land, facts)
+    further_exports.write_stock(
+        land, draw_stock(world.stores, assortment, dice), world.stores, assortment
+    )
+    further_exports.write_company_ledger(land, company_ledger(world.companies, dice))
 
 
 def _empty(folder: Path) -> None:

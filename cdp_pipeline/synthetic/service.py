@@ -15,6 +15,7 @@ from cdp_pipeline.synthetic.assortment import Assortment
 from cdp_pipeline.synthetic.behaviour import DAY, WEB, Purchases
 from cdp_pipeline.synthetic.columns import (
     Ints,
+    Mask,
     Rows,
     Text,
     digits,
@@ -36,6 +37,8 @@ FAREWELL_SHARE = 0.13  # of leaving customers: a complaint shortly before
 class Tickets:
     """One position per ticket, in time order."""
 
+    buyer: Ints
+    is_complaint: Mask
     system: Text
     record_id: Text
     opened_at: Ints
@@ -59,8 +62,8 @@ def draw_tickets(
     """Draw tickets after orders, and complaints of some who are about to leave."""
     chance = dice.stream("tickets")
     buyer, at, order, category = _who_writes(world, purchases, order_numbers, chance)
-    first_contact = _first_row(contacts.buyer, world.accounts.buyers)
-    first_user = _first_row(users.buyer, world.accounts.buyers)
+    first_contact = first_row(contacts.buyer, world.accounts.buyers)
+    first_user = first_row(users.buyer, world.accounts.buyers)
     has_contact, has_user = first_contact[buyer] >= 0, first_user[buyer] >= 0
     keep = has_contact | has_user
     buyer, at, order, category = buyer[keep], at[keep], order[keep], category[keep]
@@ -71,7 +74,7 @@ def draw_tickets(
         take(contacts.record_id, np.maximum(first_contact[buyer], 0)),
         take(users.record_id, np.maximum(first_user[buyer], 0)),
     )
-    language = _languages(world, buyer, chance)
+    language = languages_of(world, buyer, chance)
     product = take(
         pa.array(assortment.names, pa.string()),
         chance.integers(0, len(assortment.names), len(buyer)),
@@ -83,6 +86,8 @@ def draw_tickets(
     stays_open = (closed_at > END_AT) | (chance.random(len(buyer)) < 0.03)
     channels = pa.array(["email", "chat", "phone", "web form"], pa.string())
     return Tickets(
+        buyer=buyer,
+        is_complaint=np.array(ticket_texts.IS_COMPLAINT)[category],
         system=where(by_crm, "crm", "webshop"),
         record_id=record_id,
         opened_at=at,
@@ -123,14 +128,16 @@ def _who_writes(
     return buyer[by_time], at[by_time], order[by_time], category[by_time]
 
 
-def _first_row(buyer: Ints, buyers: int) -> Ints:
+def first_row(buyer: Ints, buyers: int) -> Ints:
+    """Give each buyer's first record of a system, -1 for none."""
     first = np.full(buyers, -1, dtype=np.int64)
     # Written backwards, so that the earliest row stays.
     first[buyer[::-1]] = np.arange(len(buyer))[::-1]
     return first
 
 
-def _languages(world: World, buyer: Ints, chance: np.random.Generator) -> Ints:
+def languages_of(world: World, buyer: Ints, chance: np.random.Generator) -> Ints:
+    """Give the language each buyer writes in, as a place in `ticket_texts.LANGUAGES`."""
     country = np.concatenate([world.people.country, world.companies.country])[buyer]
     count = len(buyer)
     finland_swedish = (country == 3) & (chance.random(count) < 0.08)
@@ -179,12 +186,13 @@ def _texts(
     body = join(greeting, "\n\n", happened, " ", opinion, "\n\n", closing, "\n", signature)
     phone_left = chance.random(count) < 0.06
     body = where(phone_left, join(body, "\n", digits(world.people.mobile[person], 9)), body)
-    return _filled(subject, product, number), _filled(body, product, number)
+    values = {"{product}": product, "{order}": number}
+    return fill_in(subject, values), fill_in(body, values)
 
 
-def _filled(text: Text, product: Text, number: Text) -> Text:
-    """Put product and order number where the sentence wants them, at most once each."""
-    for place, value in (("{product}", product), ("{order}", number)):
+def fill_in(text: Text, values: dict[str, Text]) -> Text:
+    """Put values (a product, an order number) where the sentence wants them, at most once each."""
+    for place, value in values.items():
         parts = pc.split_pattern(text, place, max_splits=1)
         more = pc.greater(pc.list_value_length(parts), 1).to_numpy(zero_copy_only=False)
         before = pc.list_element(parts, 0)

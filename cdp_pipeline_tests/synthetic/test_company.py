@@ -224,4 +224,4 @@ def test_the_committed_copy_is_big_enough_and_small_enough(demo: Path) -> None:
     lines = ("webshop/order_lines.parquet", "pos/receipt_lines.parquet")
     assert facts["people"] >= 5_000
     assert sum(facts["rows"][name] for name in lines) >= 60_000
-    assert sum(path.stat().st_size for path in demo.rglob("*") if path.is_file()) < 8_000_000
+    assert sum(path.stat().st_size for path in demo.rglob("*") if path.is_file()) < 10_000_000
