@@ -49,7 +49,7 @@ def build(home: Home) -> dg.Definitions:
             for table in project.tables.values()
             if table.made_by in ("sql", "entity")
         ),
-        *(python_asset(step, project, home.root) for step in steps),
+        *(python_asset(step, project, home) for step in steps),
         release_asset(home, project),
     ]
     return dg.Definitions(

@@ -32,6 +32,10 @@ def _no_settings(_: Home) -> Mapping[str, Any]:
     return {}
 
 
+def _no_reads(_: Home) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class PythonStep:
     """A step whose tables are made in Python.
@@ -48,6 +52,8 @@ class PythonStep:
         What of the home decides the result.
     outdated : callable, optional
         For a trained model: why the stored one cannot be used today, None when it can.
+    more_reads : callable
+        Inputs beside those the tables declare, which only the home can name.
     observes : callable, optional
         What a newly made version shows on the pages of other tables: pairs of a table and
         metadata.
@@ -58,6 +64,7 @@ class PythonStep:
     code: tuple[str, ...]
     settings: Callable[[Home], Mapping[str, Any]] = _no_settings
     outdated: Callable[[Connection], str | None] | None = None
+    more_reads: Callable[[Home], Sequence[str]] = _no_reads
     observes: Callable[[Store, TableVersion], Iterator[Observed]] | None = None
 
     def run(self, warehouse: Warehouse) -> list[TableVersion]:
@@ -68,6 +75,7 @@ class PythonStep:
             lambda connection: self.logic(connection, home),
             code=python_code(*self.code),
             settings=self.settings(home),
+            extra_reads=self.more_reads(home),
             outdated=self.outdated,
         )
 
@@ -88,11 +96,18 @@ def sql_asset(table: Table, project: Project, root: Path) -> dg.AssetsDefinition
     return steps_asset([table], run, project, root, kinds={"duckdb", "sql"})
 
 
-def python_asset(step: PythonStep, project: Project, root: Path) -> dg.AssetsDefinition:
+def python_asset(step: PythonStep, project: Project, home: Home) -> dg.AssetsDefinition:
     """Return the asset (or assets, where one step makes several tables) of a Python step."""
     tables = [project.tables[name] for name in step.makes]
-    kinds = {"duckdb", "python"}
-    return steps_asset(tables, step.run, project, root, kinds=kinds, observes=step.observes)
+    return steps_asset(
+        tables,
+        step.run,
+        project,
+        home.root,
+        kinds={"duckdb", "python"},
+        extra_reads=step.more_reads(home),
+        observes=step.observes,
+    )
 
 
 def steps_asset(
