@@ -128,11 +128,54 @@ def dev(
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(help="Folder of the new home.")]) -> None:
-    """Make a home for your own exports: settings, folders, a first contract to edit."""
-    from cdp_pipeline.cli.starting import make_home
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder of the new home.")],
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            help="Sample exports: files, folders or globs; repeat it. Contracts and staging SQL "
+            "are proposed from them, with the evidence.",
+            show_default=False,
+        ),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="ISO 3166 country, where the data do not say.")
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="ISO 4217 currency, where the data do not say.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="IANA zone of times that name none.")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Read the files where they lie; copy nothing.")
+    ] = False,
+) -> None:
+    """Make a home for your own exports: settings, folders, contracts.
 
-    make_home(folder, Console())
+    With `--from` the contracts are proposed from sample files, and `cdp run` works at once.
+    """
+    from cdp_pipeline.cli.starting import TEMPLATE, make_home
+
+    if not given:
+        make_home(folder, Console())
+        return
+    from cdp_pipeline.cli.proposing import propose_home
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    propose_home(
+        folder,
+        given,
+        country=country,
+        currency=currency,
+        time_zone=time_zone,
+        reference=reference,
+        template=TEMPLATE,
+        console=console,
+    )
 
 
 @app.command()

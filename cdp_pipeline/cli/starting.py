@@ -16,7 +16,7 @@ from cdp_pipeline.errors import CdpError, HomeError
 from cdp_pipeline.settings import SETTINGS_FILE, Home
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_TEMPLATE = _PACKAGE / "templates" / "home"
+TEMPLATE = _PACKAGE / "templates" / "home"
 
 
 def prepare_dagster(home: Home) -> None:
@@ -26,7 +26,7 @@ def prepare_dagster(home: Home) -> None:
     config = folder / "dagster.yaml"
     if not config.exists():
         own = home.root / "dagster.yaml"
-        shutil.copyfile(own if own.exists() else _TEMPLATE / "dagster.yaml", config)
+        shutil.copyfile(own if own.exists() else TEMPLATE / "dagster.yaml", config)
     os.environ["DAGSTER_HOME"] = str(folder)
 
 
@@ -36,7 +36,7 @@ def start_dagster(home: Home, port: int) -> None:
     prepare_dagster(home)
     workspace = home.root / "workspace.yaml"
     if not workspace.exists():
-        workspace = _TEMPLATE / "workspace.yaml"
+        workspace = TEMPLATE / "workspace.yaml"
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace)]
     os.execv(sys.executable, [*command, "-h", "127.0.0.1", "-p", str(port)])
 
@@ -46,7 +46,7 @@ def make_home(folder: Path, console: Console) -> None:
     folder = folder.expanduser()
     if (folder / SETTINGS_FILE).exists():
         raise HomeError(f"{folder} is a home already.", "Nothing was changed.")
-    shutil.copytree(_TEMPLATE, folder, dirs_exist_ok=True)
+    shutil.copytree(TEMPLATE, folder, dirs_exist_ok=True)
     (folder / "data" / "landing").mkdir(parents=True, exist_ok=True)
     console.print(f"{folder} is a home now. Next:", markup=False)
     console.print("  1. put your exports below data/landing/")

@@ -1,0 +1,406 @@
+"""What each column of a sample is: type, format, meaning and personal class, with the evidence.
+
+Belongs here: weighing what a header says against what the values look like. A meaning needs both;
+a personal class needs one of them, so that a doubt never makes a value less protected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cdp_pipeline.proposing.formats import Numbers, Written, is_open, number_signs, written
+from cdp_pipeline.proposing.reading import Sample, SampleColumn
+from cdp_pipeline.proposing.shapes import DETECTORS, masked, share
+from cdp_pipeline.proposing.words import meanings, named_columns, snake, vocabulary
+
+_NAME_DECIDES = 0.5
+_FITS = 0.5
+_NEARLY_ALL = 0.9
+_MONEY = frozenset(
+    [
+        "amount",
+        "line_amount",
+        "unit_price",
+        "list_price",
+        "unit_cost",
+        "discount",
+        "tax_amount",
+        "freight_amount",
+        "coupon_discount",
+        "recurring_amount",
+        "cost_amount",
+        "margin",
+    ]
+)
+_IDS = re.compile(r".*_id$|national_id|.*organisation_number|line_id|nickname")
+_LONG_TEXT = 5.0
+_FEWEST_TEXTS = 3
+"""Up to so many different texts are labels, whoever wrote them."""
+_ALWAYS_NULL = frozenset({"NULL", "null", "\\N", "#N/A", "(null)", "NaN", "nan", "None"})
+_PERSONS_ONLY = frozenset({"name", "address", "attribute", "birth_date", "national_id"})
+# Facts about a person's record, not about the person.
+_PLAIN = frozenset(
+    {"created_at", "updated_at", "deleted", "active", "consent", "is_prospect", "date", "kind"}
+)
+
+
+@dataclass(frozen=True)
+class ProposedColumn:
+    """A column as proposed.
+
+    Attributes
+    ----------
+    name : str
+        Its name in our tables.
+    title : str
+        Its name in the file.
+    kind, type : str
+        The contract's kind and type.
+    format : tuple of str
+        strptime formats.
+    personal : str
+        Its class.
+    meaning : str or None
+        Which of the known columns it is.
+    evidence, unsure : tuple of str
+        What was seen, and what could not be told.
+    sample : SampleColumn
+    words : tuple of str or None
+        True and false of a boolean.
+    """
+
+    name: str
+    title: str
+    kind: str
+    type: str
+    format: tuple[str, ...]
+    personal: str
+    meaning: str | None
+    evidence: tuple[str, ...]
+    unsure: tuple[str, ...]
+    sample: SampleColumn
+    words: tuple[str, str] | None = None
+    near: str = ""
+    others: tuple[tuple[str, float], ...] = field(default=(), repr=False)
+
+    @property
+    def is_id(self) -> bool:
+        """Return whether it holds identifiers."""
+        return self.meaning is not None and _IDS.fullmatch(self.meaning) is not None
+
+
+def signs_of(sample: Sample) -> Numbers:
+    """Return how a file writes numbers."""
+    if sample.dialect.format == "parquet":
+        return Numbers()
+    return number_signs([value for value, _ in column.values] for column in sample.columns)
+
+
+def day_order(samples: Sequence[Sample]) -> bool | None:
+    """Return whether files write the day before the month, judged by all their dates."""
+    told = [is_open(column.values) for sample in samples for column in sample.columns]
+    first, second = told.count(True), told.count(False)
+    return None if first == second else first > second
+
+
+def propose_columns(
+    sample: Sample, signs: Numbers, day_first: bool | None, reserved: frozenset[str]
+) -> list[ProposedColumn]:
+    """Return what each column of a sample is, as far as header and values say."""
+    found: list[ProposedColumn] = []
+    for column in sample.columns:
+        name = snake(column.title, [other.name for other in found], reserved)
+        found.append(_proposed(column, name, signs, day_first))
+    return found
+
+
+def _proposed(
+    column: SampleColumn, name: str, signs: Numbers, day_first: bool | None
+) -> ProposedColumn:
+    said = _of_type(column, signs, day_first)
+    ranked = _ranked(column, said)
+    meaning = ranked[0][0] if ranked and ranked[0][1] >= _NAME_DECIDES / 2 else None
+    by_content = _by_content(column, said, meaning)
+    unsure: list[str] = [said.doubt] if said.doubt and column.filled else []
+    if by_content is not None and meaning is None:
+        meaning = by_content
+        unsure.append(f"its name says nothing; its values look like {by_content}")
+    if len(ranked) > 1 and ranked[1][1] > 0.75 * ranked[0][1] and ranked[0][1] < 1:
+        unsure.append(f"{ranked[0][0]} or {ranked[1][0]}? {ranked[0][1]:.0%} / {ranked[1][1]:.0%}")
+    personal = _class(column, meaning, said)
+    kind, type_ = _type(column, meaning, said)
+    if not column.filled:
+        unsure.append("it has no values: judged by its name alone")
+    if said.near and kind == "text":
+        unsure.append(
+            f"{said.share:.1%} are dates of form {said.near}: as text no row is lost,"
+            " and staging types it"
+        )
+    if said.share < 1 and kind == said.kind and kind != "text":
+        unsure.append(f"{1 - said.share:.1%} of its values are no {kind} and would be rejected")
+    return ProposedColumn(
+        name=name,
+        title=column.title,
+        kind=kind,
+        type=type_,
+        format=_format(said, kind, column),
+        personal=personal,
+        meaning=meaning,
+        evidence=_evidence(column, said, kind, personal),
+        unsure=tuple(unsure),
+        sample=column,
+        words=said.words if kind == "boolean" else None,
+        near=said.near,
+        others=tuple(ranked),
+    )
+
+
+def _format(said: Written, kind: str, column: SampleColumn) -> tuple[str, ...]:
+    if kind not in ("date", "timestamp") or column.native != "varchar":
+        return ()
+    return said.format
+
+
+def _of_type(column: SampleColumn, signs: Numbers, day_first: bool | None) -> Written:
+    native = column.native
+    if native in ("date", "boolean"):
+        years = [int(value[:4]) for value, _ in column.values if value[:4].isdigit()]
+        if native == "boolean" or not years:
+            return Written(native)
+        return Written("date", earliest=min(years), latest=max(years))
+    if native.startswith("timestamp"):
+        return Written("timestamp")
+    if native.startswith(("double", "float", "decimal")):
+        number = written(column.values, Numbers())
+        digits = number.digits if number.kind == "decimal" else 0
+        return Written("decimal", digits=digits)
+    if native != "varchar":
+        return Written("integer" if "int" in native else "text")
+    is_flag = _says_flag(column.title)
+    return written(column.values, signs, day_first=day_first, is_flag=is_flag)
+
+
+def _says_flag(title: str) -> bool:
+    found = meanings(title)[0]
+    known = named_columns(title)
+    return "flag" in found or any(
+        vocabulary().columns[column].content == "flag" for column, score in known if score >= 1
+    )
+
+
+def _ranked(column: SampleColumn, said: Written) -> list[tuple[str, float]]:
+    """Return the columns it may be, with both kinds of evidence in one figure, best first."""
+    ranked = []
+    for place, (name, score) in enumerate(named_columns(column.title)):
+        if score < 1 / 3:
+            continue
+        fit = _fit(column, said, name)
+        ranked.append((score * (0.25 + 0.75 * fit) if fit >= _FITS else 0.0, -place, name))
+    return [(name, score) for score, _, name in sorted(ranked, reverse=True) if score > 0]
+
+
+def _fit(column: SampleColumn, said: Written, name: str) -> float:
+    """Return how well the values look like a known column's, 0 to 1."""
+    content = vocabulary().columns[name].content
+    if (
+        said.kind == "boolean"
+        and content not in ("", "flag", "label", "words")
+        and column.distinct > 1
+    ):
+        return 0.0
+    if not column.filled or not content:
+        return 0.8
+    if content in ("birth", "time") and said.near:
+        return said.share
+    if content == "time":
+        return 1.0 if said.kind in ("date", "timestamp") else 0.0
+    if content == "number":
+        return 1.0 if said.kind in ("integer", "decimal") else 0.0
+    if content == "birth":
+        is_past = said.kind in ("date", "timestamp") and said.earliest < said.latest
+        return 1.0 if is_past else 0.6 if said.kind == "integer" else 0.0
+    if content == "flag":
+        is_pair = said.kind == "boolean" or column.distinct <= 2
+        return 1.0 if is_pair or share(column.values, "flag") >= _NEARLY_ALL else 0.0
+    if content == "sequence":
+        return 1.0 if share(column.values, "identifier") >= _NEARLY_ALL else 0.0
+    if content == "identifier":
+        is_number = said.kind in ("decimal", "date", "timestamp", "boolean")
+        return (
+            0.0
+            if is_number and column.native == "varchar" and said.kind != "decimal"
+            else share(column.values, "identifier")
+        )
+    if content == "label" and said.kind in ("date", "timestamp"):
+        return 0.0
+    if content == "words" and column.distinct <= _FEWEST_TEXTS:
+        return 0.0
+    return share(column.values, content)
+
+
+def _words_each(column: SampleColumn) -> float:
+    total = sum(count for _, count in column.values)
+    return sum(len(value.split()) * count for value, count in column.values) / max(total, 1)
+
+
+def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str | None:
+    """Return what the values alone say, where they say it beyond doubt."""
+    if not column.filled or column.native != "varchar":
+        return None
+    if share(column.values, "email") >= 0.8:
+        return "email"
+    several = column.distinct >= 5
+    email = share(column.values, "email")
+    if several and email >= 0.2 and email + share(column.values, "phone") >= _NEARLY_ALL:
+        return "contact_point"
+    if several and share(column.values, "national_id") >= 0.95 and said.kind != "date":
+        return "national_id"
+    if several and meaning is None and share(column.values, "organisation_number") >= 0.95:
+        return "organisation_number"
+    if several and meaning is None and said.kind == "text":
+        plus = sum(
+            n for value, n in column.values if value.startswith("+") and DETECTORS["phone"](value)
+        )
+        if plus >= 0.5 * sum(n for _, n in column.values):
+            return "phone"
+        if share(column.values, "ip") >= _NEARLY_ALL:
+            return "ip_address"
+        if _words_each(column) >= _LONG_TEXT and column.distinct > 20:
+            return "body"
+    return None
+
+
+def _class(column: SampleColumn, meaning: str | None, said: Written) -> str:
+    """Return the most protective class that name or values speak for."""
+    columns = vocabulary().columns
+    if meaning is not None:
+        return columns[meaning].personal
+    named = named_columns(column.title)
+    if named and named[0][1] >= _NAME_DECIDES:
+        name = named[0][0]
+        personal = columns[name].personal
+        if personal in ("pseudonym", "none"):
+            return personal if said.kind != "boolean" else "none"
+        if personal == "free_text" and 0 < column.distinct <= _FEWEST_TEXTS:
+            return "none"
+        # A name that values do not bear out keeps its class while they are text of some kind.
+        if said.kind in ("text",) or not column.filled or personal == "attribute":
+            return personal
+    return "none"
+
+
+def _type(column: SampleColumn, meaning: str | None, said: Written) -> tuple[str, str]:
+    """Return the contract's kind and type."""
+    spec = vocabulary().columns.get(meaning or "")
+    kind = said.kind
+    must_be_text = spec is not None and spec.type == "text"
+    if must_be_text and not column.native.startswith(
+        ("double", "float", "decimal", "boolean", "date", "timestamp")
+    ):
+        return "text", "text"
+    is_named_text = meaning is None and _names_text(column.title)
+    if is_named_text and kind == "integer":
+        return "text", "text"
+    if (
+        column.native == "varchar"
+        and column.expression != ""
+        and _is_typed_file(column)
+        and (
+            kind in ("integer", "decimal", "boolean")
+            and (spec is None or spec.content not in ("number", "flag"))
+        )
+    ):
+        # A typed file says text: whoever wrote it knew.
+        return "text", "text"
+    if kind == "decimal":
+        digits = said.digits
+        if meaning in _MONEY:
+            digits = 2 if digits <= 2 else min(digits, 4)
+        digits = max(2 if meaning != "quantity" else 3, digits)
+        return "decimal", f"decimal(18,{digits})"
+    return kind, kind
+
+
+def _names_text(title: str) -> bool:
+    """Return whether a header says id, code or number of something, whatever it is of."""
+    found = meanings(title)[0]
+    return bool(found) and found[-1] in ("id", "code")
+
+
+def _is_typed_file(column: SampleColumn) -> bool:
+    return not re.fullmatch(r"c\d+", column.expression)
+
+
+def _evidence(column: SampleColumn, said: Written, kind: str, personal: str) -> tuple[str, ...]:
+    parts = []
+    rows = max(column.rows, 1)
+    if column.filled < column.rows:
+        parts.append(f"{column.filled / rows:.0%} filled")
+    if column.filled:
+        ratio = column.distinct / max(column.filled, 1)
+        parts.append("all distinct" if ratio == 1 else f"{column.distinct:,} distinct")
+    if kind not in ("text",) and column.filled:
+        parts.append(f"{said.share:.1%} {kind}" if said.share < 1 else f"all {kind}")
+    if personal in ("email", "phone", "national_id", "organisation_number") and column.filled:
+        parts.append(f"{share(column.values, personal):.0%} look like {personal}")
+    if column.is_padded:
+        parts.append("padded with spaces")
+    if column.values:
+        parts.append(f"such as {masked(column.values[0][0])}")
+    return tuple(parts)
+
+
+def null_words(columns: Sequence[ProposedColumn]) -> tuple[str, ...]:
+    """Return the words that a file writes for no value, where reading them so is safe or needed."""
+    words = {
+        word
+        for column in columns
+        for word in column.sample.nulls
+        if word.strip() in _ALWAYS_NULL or column.kind != "text"
+    }
+    return ("", *sorted(words))
+
+
+def in_context(columns: Sequence[ProposedColumn], entity: str | None) -> list[ProposedColumn]:
+    """Return the columns with the classes they have in a table of an entity.
+
+    In a table of persons whatever is known of a row is known of a person; in a table of products
+    or stores a name or a city is nobody's.
+    """
+    if entity in ("products", "stores", "inventory", "exchange_rates", "campaigns"):
+        return [
+            replace(column, personal="none")
+            if column.personal in (*_PERSONS_ONLY, "pseudonym", "free_text")
+            and column.meaning not in ("customer_id", "given_name", "family_name")
+            else column
+            for column in columns
+        ]
+    if is_of_persons(columns, entity):
+        return [
+            replace(column, personal="attribute")
+            if column.personal == "none"
+            and (column.meaning is None or not _is_plain(column))
+            and column.kind != "timestamp"
+            else column
+            for column in columns
+        ]
+    return list(columns)
+
+
+def _is_plain(column: ProposedColumn) -> bool:
+    meaning = column.meaning or ""
+    is_pseudonym = column.personal == "pseudonym"
+    return meaning in _PLAIN or is_pseudonym or meaning.endswith("_at")
+
+
+def is_of_persons(columns: Sequence[ProposedColumn], entity: str | None) -> bool:
+    """Return whether a row of the table is a person."""
+    if entity is not None:
+        return entity == "customer_records"
+    personal = [
+        column for column in columns if column.personal in (*_PERSONS_ONLY, "email", "phone")
+    ]
+    facts = {"order_id", "product_id", "campaign_id", "coupon_id", "store_id"}
+    return bool(personal) and not any(column.meaning in facts for column in columns)
