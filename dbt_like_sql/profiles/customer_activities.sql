@@ -3,7 +3,8 @@
 -- Only events with a known customer; orphans are counted in the facts they come from. An order
 -- and the return booked on it are two rows, and their amounts add up to the order's
 -- net_home_amount. Cancelled orders are rows without an amount. Control-group messages were never
--- sent and are not here.
+-- sent and are not here. Visits to the website and uses of a product are one row per customer and
+-- day, with the number of events in it; a cart that was left is one row, whatever lies in it.
 
 with
 
@@ -40,17 +41,13 @@ messages as (
         messages.source,
         messages.message_id,
         messages.channel,
-        identity_map.customer_id,
+        messages.customer_id,
         messages.sent_at,
         messages.opened_at,
         messages.clicked_at,
         messages.replied_at,
-    from staging.messages as messages
-    inner join identity_map
-        on
-            messages.record_source = identity_map.record_source
-            and messages.record_id = identity_map.record_id
-    where not coalesce(messages.is_control, false)
+    from profiles.messages as messages
+    where messages.customer_id is not null and not messages.is_control
 ),
 
 tickets as (
@@ -58,14 +55,75 @@ tickets as (
         tickets.source,
         tickets.ticket_id,
         tickets.channel,
-        identity_map.customer_id,
+        tickets.customer_id,
         tickets.opened_at,
         tickets.closed_at,
-    from staging.tickets as tickets
-    inner join identity_map
-        on
-            tickets.record_source = identity_map.record_source
-            and tickets.record_id = identity_map.record_id
+    from profiles.tickets as tickets
+    where tickets.customer_id is not null
+),
+
+offers as (
+    select
+        offers.source,
+        offers.offer_id,
+        offers.channel,
+        offers.customer_id,
+        offers.shown_at,
+        offers.accepted_at,
+    from profiles.offers as offers
+    where offers.customer_id is not null
+),
+
+subscriptions as (
+    select
+        subscriptions.source,
+        subscriptions.subscription_id,
+        subscriptions.customer_id,
+        -- a day starts at midnight in the business's time zone
+        (subscriptions.started_on::timestamp at time zone clock.time_zone) at time zone 'UTC'
+            as started_at,
+        (subscriptions.ended_on::timestamp at time zone clock.time_zone) at time zone 'UTC'
+            as ended_at,
+    from profiles.subscriptions as subscriptions
+    cross join clock
+    where subscriptions.customer_id is not null
+),
+
+abandoned_carts as (
+    select
+        carts.source,
+        carts.cart_id,
+        -- a cart is one record's; should a source say otherwise, it is still one cart
+        min(carts.customer_id) as customer_id,
+        max(carts.updated_at) as left_at,
+        count(*)::integer as product_count,
+    from profiles.carts as carts
+    where carts.customer_id is not null and carts.status = 'abandoned'
+    group by all
+),
+
+visits as (
+    select
+        events.source,
+        events.customer_id,
+        events.occurred_on,
+        min(events.occurred_at) as begun_at,
+        count(*)::integer as event_count,
+    from profiles.web_events as events
+    where events.customer_id is not null
+    group by all
+),
+
+uses as (
+    select
+        product_usage.source,
+        product_usage.customer_id,
+        product_usage.used_on,
+        min(product_usage.used_at) as begun_at,
+        count(*)::integer as event_count,
+    from profiles.product_usage as product_usage
+    where product_usage.customer_id is not null
+    group by all
 ),
 
 first_records as (
@@ -97,6 +155,7 @@ activities as (
             when orders.is_purchase
                 then (orders.net_home_amount - orders.return_home_amount)::decimal(18, 2)
         end as home_amount,
+        1 as event_count,
         orders.ordered_at as activity_at,
     from orders
     where orders.is_purchase or orders.status = 'cancelled'
@@ -111,6 +170,7 @@ activities as (
             when orders.is_purchase then orders.return_home_amount
             else orders.net_home_amount
         end as home_amount,
+        1 as event_count,
         orders.ordered_at as activity_at,
     from orders
     where
@@ -124,6 +184,7 @@ activities as (
         messages.message_id as reference_id,
         messages.channel,
         null as home_amount,
+        1 as event_count,
         messages.sent_at as activity_at,
     from messages
     union all
@@ -134,6 +195,7 @@ activities as (
         messages.message_id as reference_id,
         messages.channel,
         null as home_amount,
+        1 as event_count,
         messages.opened_at as activity_at,
     from messages
     union all
@@ -144,6 +206,7 @@ activities as (
         messages.message_id as reference_id,
         messages.channel,
         null as home_amount,
+        1 as event_count,
         messages.clicked_at as activity_at,
     from messages
     union all
@@ -154,6 +217,7 @@ activities as (
         messages.message_id as reference_id,
         messages.channel,
         null as home_amount,
+        1 as event_count,
         messages.replied_at as activity_at,
     from messages
     union all
@@ -164,6 +228,7 @@ activities as (
         tickets.ticket_id as reference_id,
         tickets.channel,
         null as home_amount,
+        1 as event_count,
         tickets.opened_at as activity_at,
     from tickets
     union all
@@ -174,6 +239,7 @@ activities as (
         tickets.ticket_id as reference_id,
         tickets.channel,
         null as home_amount,
+        1 as event_count,
         tickets.closed_at as activity_at,
     from tickets
     union all
@@ -187,6 +253,7 @@ activities as (
         consents.event_id as reference_id,
         consents.channel,
         null as home_amount,
+        1 as event_count,
         consents.decided_at as activity_at,
     from staging.consents as consents
     inner join identity_map
@@ -201,19 +268,110 @@ activities as (
         first_records.record_id as reference_id,
         null as channel,
         null as home_amount,
+        1 as event_count,
         first_records.created_at as activity_at,
     from first_records
     where first_records.record_order = 1
+    union all
+    select
+        surveys.customer_id,
+        'survey_answered' as kind,
+        surveys.source,
+        surveys.response_id as reference_id,
+        surveys.channel,
+        null as home_amount,
+        1 as event_count,
+        surveys.answered_at as activity_at,
+    from profiles.surveys as surveys
+    where surveys.customer_id is not null
+    union all
+    select
+        subscriptions.customer_id,
+        'subscription_started' as kind,
+        subscriptions.source,
+        subscriptions.subscription_id as reference_id,
+        null as channel,
+        null as home_amount,
+        1 as event_count,
+        subscriptions.started_at as activity_at,
+    from subscriptions
+    union all
+    select
+        subscriptions.customer_id,
+        'subscription_ended' as kind,
+        subscriptions.source,
+        subscriptions.subscription_id as reference_id,
+        null as channel,
+        null as home_amount,
+        1 as event_count,
+        subscriptions.ended_at as activity_at,
+    from subscriptions
+    union all
+    select
+        offers.customer_id,
+        'offer_shown' as kind,
+        offers.source,
+        offers.offer_id as reference_id,
+        offers.channel,
+        null as home_amount,
+        1 as event_count,
+        offers.shown_at as activity_at,
+    from offers
+    union all
+    select
+        offers.customer_id,
+        'offer_accepted' as kind,
+        offers.source,
+        offers.offer_id as reference_id,
+        offers.channel,
+        null as home_amount,
+        1 as event_count,
+        offers.accepted_at as activity_at,
+    from offers
+    union all
+    select
+        abandoned_carts.customer_id,
+        'cart_abandoned' as kind,
+        abandoned_carts.source,
+        abandoned_carts.cart_id as reference_id,
+        'web' as channel,
+        null as home_amount,
+        abandoned_carts.product_count as event_count,
+        abandoned_carts.left_at as activity_at,
+    from abandoned_carts
+    union all
+    select
+        visits.customer_id,
+        'web_visit' as kind,
+        visits.source,
+        visits.customer_id || ':' || visits.occurred_on::varchar as reference_id,
+        'web' as channel,
+        null as home_amount,
+        visits.event_count,
+        visits.begun_at as activity_at,
+    from visits
+    union all
+    select
+        uses.customer_id,
+        'product_used' as kind,
+        uses.source,
+        uses.customer_id || ':' || uses.used_on::varchar as reference_id,
+        null as channel,
+        null as home_amount,
+        uses.event_count,
+        uses.begun_at as activity_at,
+    from uses
 )
 
 select
     activities.kind || ':' || activities.source || ':' || activities.reference_id as activity_id, -- Key: kind, source and reference
     activities.customer_id, -- Customer
     activities.source, -- Source system of the event
-    activities.reference_id, -- Order, message, ticket, consent event or record it is about
-    activities.kind, -- order_placed, order_cancelled, goods_returned, message_sent, _opened, _clicked or _replied, ticket_opened or _closed, consent_given or _withdrawn, profile_created
+    activities.reference_id, -- Order, message, ticket, answer, offer, cart, subscription, consent event or record it is about; customer and day for visits and uses
+    activities.kind, -- order_placed, order_cancelled, goods_returned, message_sent, _opened, _clicked or _replied, ticket_opened or _closed, consent_given or _withdrawn, profile_created, survey_answered, subscription_started or _ended, offer_shown or _accepted, cart_abandoned, web_visit, product_used
     activities.channel, -- Channel it happened through; null when the source names none
     activities.home_amount::decimal(18, 2) as home_amount, -- Money that moved, in the home currency, negative for returns
+    activities.event_count::integer as event_count, -- Events in the row: of a visit or a day's use, products in a cart, else 1
     ((activities.activity_at at time zone 'UTC') at time zone clock.time_zone)::date as activity_on, -- Day in the business's time zone
     activities.activity_at, -- Time, UTC
 from activities

@@ -1,7 +1,9 @@
 -- One row per customer and attribute: the value that holds, of all a customer's records say.
 --
 -- Attributes are what sources deliver beyond the canonical columns, carried as text. The value of
--- the most trusted source holds, then the newest, then the record first in key order.
+-- the most trusted source holds, then the newest, then the record first in key order. What others
+-- know of the customer is called enrichment.<party>.<attribute>, so that it never stands in for what
+-- the customer's own records say; the newest fact in force holds, and is gone when its licence ends.
 
 with
 
@@ -28,6 +30,8 @@ values_per_record as (
         attributes.value,
         attributes.source,
         attributes.record_id,
+        null as licence,
+        null::date as expires_on,
         attributes.updated_at,
         coalesce(records.trust, 1000) as trust,
     from staging.customer_attributes as attributes
@@ -40,6 +44,19 @@ values_per_record as (
             attributes.source = records.source
             and attributes.record_id = records.record_id
     where attributes.value is not null
+    union all
+    select
+        enrichments.customer_id,
+        'enrichment.' || enrichments.party || '.' || enrichments.attribute as attribute,
+        enrichments.value,
+        enrichments.source,
+        enrichments.enrichment_id as record_id,
+        enrichments.licence,
+        enrichments.expires_on,
+        enrichments.collected_on::timestamp as updated_at,
+        1000 as trust,
+    from profiles.enrichments as enrichments
+    where enrichments.value is not null
 ),
 
 ranked_values as (
@@ -49,6 +66,8 @@ ranked_values as (
         values_per_record.value,
         values_per_record.source,
         values_per_record.record_id,
+        values_per_record.licence,
+        values_per_record.expires_on,
         values_per_record.updated_at,
         row_number() over (
             partition by values_per_record.customer_id, values_per_record.attribute
@@ -66,11 +85,13 @@ ranked_values as (
 
 select
     ranked_values.customer_id, -- Customer
-    ranked_values.attribute, -- Name of the attribute, as the source's column is called in its contract
+    ranked_values.attribute, -- Name of the attribute, as the source's column is called in its contract; enrichment.<party>.<name> for what others know
     ranked_values.source, -- Source system of the record whose value holds
-    ranked_values.record_id, -- Record whose value holds
+    ranked_values.record_id, -- Record whose value holds; the fact's own id for what others know
+    ranked_values.licence, -- Licence that a fact from outside is used under; null for the customer's own records
     ranked_values.value, -- The value, as text
-    ranked_values.candidate_count::integer as candidate_count, -- Records of the customer that have a value
-    ranked_values.updated_at, -- When the record was last changed, UTC
+    ranked_values.candidate_count::integer as candidate_count, -- Records of the customer, or facts, that have a value
+    ranked_values.expires_on, -- Last day a fact from outside may be used; null for no end
+    ranked_values.updated_at, -- When the record was last changed, or the day a fact was collected, UTC
 from ranked_values
 where ranked_values.value_rank = 1
