@@ -28,24 +28,24 @@ _SCHEMA = pa.schema(
 # What of a check is a function of the table; how it changed depends on what ran before.
 _STABLE = ("rule", "severity", "passed", "failing_count", "total_count", "why")
 
-# Facts that should belong to a customer, and how to count those that do not.
-_ORPHANS = """
-    select 'profiles.orders' as table_name, count(*) filter (where is_orphan) as failing, count(*)
-    from profiles.orders
-    union all
-    select 'profiles.order_lines', count(*) filter (where customer_id is null), count(*)
-    from profiles.order_lines
-    union all
-    select 'staging.messages', count(*) filter (where i.customer_id is null), count(*)
-    from staging.messages as m
-    left join identity.identity_map as i
-        on m.record_source = i.source and m.record_id = i.record_id
-    union all
-    select 'staging.tickets', count(*) filter (where i.customer_id is null), count(*)
-    from staging.tickets as t
-    left join identity.identity_map as i
-        on t.record_source = i.source and t.record_id = i.record_id
-"""
+# Facts that should belong to a customer; visits and carts of strangers are no orphans.
+_FACTS = (
+    "orders",
+    "order_lines",
+    "messages",
+    "tickets",
+    "surveys",
+    "subscriptions",
+    "offers",
+    "product_usage",
+)
+_ORPHANS = " union all ".join(
+    f"""
+    select 'profiles.{fact}', count(*) - count(customer_id), count(*)
+    from profiles.{fact}
+    """
+    for fact in _FACTS
+)
 
 # delivered = loaded + rejected + refused + already loaded, per source table.
 _ACCOUNTING = """

@@ -247,10 +247,19 @@ def _add_entity(found: Drafts, entity: str, files: ProjectFiles) -> None:
             declaration,
             model,
             parts,
-            reads=tuple(sorted({read for part in parts for read in part.table_reads})),
+            reads=_entity_reads(f"staging.{entity}", parts, declaration),
             previous_reads=tuple(sorted({read for part in parts for read in part.previous_reads})),
         )
     )
+
+
+def _entity_reads(
+    name: str, parts: Sequence[ParsedModel], declaration: Declaration
+) -> tuple[str, ...]:
+    """Return what an entity's files read, and what its rules refer to: they see both."""
+    read = {read for part in parts for read in part.table_reads}
+    referred = {rule.table for rule in declaration.rules if rule.table}
+    return tuple(sorted((read | referred) - {name}))
 
 
 def _with_carried(

@@ -220,7 +220,7 @@ def _write_further(land: exports.Landing, made: _Everything, sold: Sold, dice: D
     surveys = draw_surveys(
         world, sold, made.tickets, made.contacts, users, made.members, assortment, dice
     )
-    further_exports.write_surveys(land, surveys, assortment)
+    further_exports.write_surveys(land, surveys, assortment, dice)
     subscriptions = draw_subscriptions(world, users, made.tastes, assortment, dice)
     usage = draw_usage(subscriptions, dice)
     further_exports.write_subscriptions(land, subscriptions, users, assortment)

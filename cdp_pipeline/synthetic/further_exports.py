@@ -39,7 +39,7 @@ from cdp_pipeline.synthetic.columns import (
     take,
     where,
 )
-from cdp_pipeline.synthetic.exports import Landing
+from cdp_pipeline.synthetic.exports import ORPHAN_SHARE, Landing
 from cdp_pipeline.synthetic.files import write_parquet
 from cdp_pipeline.synthetic.memberships import PLANS, REASONS, STATUSES, Subscriptions, Usage
 from cdp_pipeline.synthetic.names import COUNTRIES
@@ -76,8 +76,12 @@ def _product(assortment: Assortment, product: Ints) -> Text:
     return blank(digits(assortment.product_id[np.maximum(product, 0)]), product < 0)
 
 
-def write_surveys(landing: Landing, surveys: Surveys, assortment: Assortment) -> None:
+def write_surveys(landing: Landing, surveys: Surveys, assortment: Assortment, dice: Dice) -> None:
     """Write survey/responses.csv: UTF-16 with tabs, as survey tools do for spreadsheets."""
+    chance = dice.stream("survey orphans")
+    orphan = chance.random(len(surveys.at)) < 2 * ORPHAN_SHARE
+    landing.orphans["survey/responses.csv"] = int(orphan.sum())
+    unknown = digits(9_900_001 + np.arange(len(orphan)))
     table = pa.table(
         {
             "Svars-ID": digits(surveys.response_id),
@@ -85,7 +89,7 @@ def write_surveys(landing: Landing, surveys: Surveys, assortment: Assortment) ->
             "Kanal": surveys.channel,
             "Besvarad": _swedish_minute(surveys.at),
             "Kundsystem": surveys.system,
-            "Kund-ID": surveys.record_id,
+            "Kund-ID": where(orphan, unknown, surveys.record_id),
             "Order": blank(digits(surveys.order_id), surveys.order_id == 0),
             "Artikel": _product(assortment, surveys.product),
             "Rekommendera (0-10)": blank(digits(surveys.score), surveys.score < 0),

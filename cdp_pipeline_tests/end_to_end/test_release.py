@@ -207,8 +207,12 @@ def test_every_fact_has_a_customer_or_is_counted_as_an_orphan(
     assert set(orphans) == {
         "profiles.orders",
         "profiles.order_lines",
-        "staging.messages",
-        "staging.tickets",
+        "profiles.messages",
+        "profiles.tickets",
+        "profiles.surveys",
+        "profiles.subscriptions",
+        "profiles.offers",
+        "profiles.product_usage",
     }
     lines = one(con, "select count(*) from order_lines where customer_id is null")
     assert orphans["profiles.order_lines"] == lines > 0

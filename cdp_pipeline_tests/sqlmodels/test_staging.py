@@ -186,3 +186,21 @@ def test_staging_sql_outside_an_entity_is_named(folder: Folder) -> None:
         ("loose.sql", "place"),
         ("till.sql", "entity"),
     ]
+
+
+def test_an_entity_reads_what_its_rules_refer_to(folder: Folder) -> None:
+    refers = "{columns: [record_id], table: staging.customer_records, to: [record_id]}"
+    files = FILES | {
+        "staging/stores/_entity.yml": f"""
+            description: One row per store.
+            owner: ingest
+            key: [record_id]
+            rules:
+              - refers_to: {refers}
+            columns:
+              record_id: {{type: varchar, doc: "The store."}}
+            """
+    }
+    table = folder.write(files).load().tables["staging.stores"]
+    assert table.reads == ("staging.customer_records",)
+    assert [rule.table for rule in table.rules] == ["staging.customer_records"]
