@@ -14,6 +14,7 @@ import dagster as dg
 
 import cdp_pipeline.defs as defs_package
 from cdp_pipeline.defs import automation
+from cdp_pipeline.defs.export.data_docs import data_docs_asset
 from cdp_pipeline.defs.export.release import release_asset
 from cdp_pipeline.defs.resources import HomeResource
 from cdp_pipeline.defs.sources.deliveries import source_assets
@@ -51,6 +52,7 @@ def build(home: Home) -> dg.Definitions:
         ),
         *(python_asset(step, project, home) for step in steps),
         release_asset(home, project),
+        data_docs_asset(project),
     ]
     return dg.Definitions(
         assets=automation.with_freshness(assets),

@@ -252,6 +252,19 @@ def report(
 
 
 @app.command()
+def docs(
+    home: HomeOption = None,
+    is_opened: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open it in the browser, or print where it is.")
+    ] = True,
+) -> None:
+    """Open Data Docs: what every table promises, whether it keeps it, what its columns hold."""
+    from cdp_pipeline.cli.looking import open_data_docs
+
+    open_data_docs(_open(home), Console(soft_wrap=True), is_opened=is_opened)
+
+
+@app.command()
 def check(home: HomeOption = None) -> None:
     """Check that contracts and models compile; every error names its file and line."""
     from cdp_pipeline.cli.looking import check_home

@@ -1,4 +1,4 @@
-"""Looking at a home, changing nothing: sql, report, deliveries, lineage, check."""
+"""Looking at a home, changing nothing: sql, report, docs, deliveries, lineage, check."""
 
 from __future__ import annotations
 
@@ -139,6 +139,19 @@ def open_report(home: Home, console: Console, *, is_opened: bool) -> None:
     console.print(str(file), markup=False, highlight=False)
     if is_opened:
         webbrowser.open(file.as_uri())
+
+
+def open_data_docs(home: Home, console: Console, *, is_opened: bool) -> None:
+    """Bring Data Docs up to date, print where they are and, where there is a screen, open them."""
+    from cdp_pipeline.export.data_docs import data_docs
+
+    project = load_home_project(home)
+    if not Store(home).heads():
+        raise CdpError("No table has been made yet.", "`cdp run` makes them.")
+    site = data_docs(home, project)
+    console.print(str(site.index), markup=False, highlight=False)
+    if is_opened:
+        webbrowser.open(site.index.as_uri())
 
 
 def check_home(home: Home, console: Console) -> None:

@@ -236,7 +236,8 @@ def _failure(home: Home, event: Any) -> dict[str, Any]:
     if failed:
         message = (
             f"{len(failed)} blocking rule(s) fail, nothing is published: {'; '.join(failed)}.\n"
-            "  Correct the source or, if the rule is wrong, the rule in `_tables.yml`."
+            "  Correct the source or, if the rule is wrong, the rule in `_tables.yml`; `cdp docs`"
+            " shows all rules."
         )
         return {"table": table, "message": message, "exit_code": 5}
     message = data.error.message.strip() if data.error is not None else "it failed"
@@ -307,7 +308,7 @@ def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
         grid.add_row("release", f"{summary['release']} ({how})")
         exports, database = _near(summary["exports"]), _near(summary["database"])
         asked = "`cdp sql`" if home.into is None else database
-        grid.add_row("look at", f"{exports} (Parquet, report.html), {asked}, `cdp dev`")
+        grid.add_row("look at", f"{exports} (Parquet, report.html), {asked}, `cdp docs`, `cdp dev`")
     console.print(grid)
 
 

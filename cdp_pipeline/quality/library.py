@@ -18,6 +18,10 @@ _captures_warnings = warnings.showwarning.__module__ == "logging"
 import sqlalchemy as sa  # noqa: E402  the library reads the environment when it is imported
 from great_expectations import ExpectationSuite  # noqa: E402
 from great_expectations import expectations as gxe  # noqa: E402
+from great_expectations.core.expectation_validation_result import (  # noqa: E402
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
 from great_expectations.core.metric_domain_types import MetricDomainTypes  # noqa: E402
 from great_expectations.core.metric_function_types import (  # noqa: E402
     MetricPartialFunctionTypes,
@@ -43,6 +47,13 @@ from great_expectations.expectations.metrics.metric_provider import (  # noqa: E
 from great_expectations.expectations.metrics.table_metric_provider import (  # noqa: E402
     TableMetricProvider,
 )
+from great_expectations.render import (  # noqa: E402
+    RenderedDocumentContent,
+    RenderedSectionContent,
+    RenderedStringTemplateContent,
+    RenderedTableContent,
+)
+from great_expectations.render.view.view import DefaultJinjaView  # noqa: E402
 from great_expectations.validator.metrics_calculator import MetricsCalculator  # noqa: E402
 
 # Importing the library sends every warning of this process to the log.
@@ -56,12 +67,19 @@ __all__ = [
     "BatchExpectation",
     "ColumnMapExpectation",
     "ColumnMapMetricProvider",
+    "DefaultJinjaView",
     "Expectation",
     "ExpectationSuite",
+    "ExpectationSuiteValidationResult",
+    "ExpectationValidationResult",
     "MetricDomainTypes",
     "MetricPartialFunctionTypes",
     "MetricResolutionError",
     "MetricsCalculator",
+    "RenderedDocumentContent",
+    "RenderedSectionContent",
+    "RenderedStringTemplateContent",
+    "RenderedTableContent",
     "SqlAlchemyBatchData",
     "SqlAlchemyExecutionEngine",
     "TableMetricProvider",

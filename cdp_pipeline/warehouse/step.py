@@ -55,6 +55,7 @@ _DECIDING = tuple(
         "warehouse",
     )
 )
+_DATA = (".csv", ".yml", ".json", ".txt", ".j2")
 _PARQUET = "format parquet, compression zstd, row_group_size 122880"
 
 
@@ -414,7 +415,7 @@ def python_code(*modules: str) -> str:
     for module in sorted(modules):
         path = root / Path(*module.split("."))
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        data = sorted(f for f in path.rglob("*") if f.suffix in {".csv", ".yml", ".json", ".txt"})
+        data = sorted(f for f in path.rglob("*") if f.suffix in _DATA)
         for file in files + (data if path.is_dir() else []):
             digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:20]
