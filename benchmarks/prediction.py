@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks import rfm
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT
+from benchmarks.value import ValueBacktest, value_backtest, value_figures
 from cdp_pipeline.prediction.bgnbd import BetaGeometricNBD, Floats
 from cdp_pipeline.prediction.churn.model import ChurnModel
 from cdp_pipeline.prediction.churn.score import score_churn
@@ -150,6 +151,8 @@ class Backtest:
 def churn_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:
     """Backtest churn on the day of the references and on four others."""
     main = backtest(con, MAIN_DAY)
+    main_value = value_backtest(con, MAIN_DAY)
+    values: dict[date, ValueBacktest] = {}
     bars = {"all": (0.838, 0.02), "active": (0.725, 0.04)}
     figures = []
     for group, (auc_bar, ece_bar) in bars.items():
@@ -169,7 +172,8 @@ def churn_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:
     figures.append(figure("prediction.cdnow_all.score_cpu_seconds", main.score_seconds, "s"))
     for day in OTHER_DAYS:
         figures += _confirmation(backtest(con, day), day)
-    return figures
+        values[day] = value_backtest(con, day)
+    return [*figures, *value_figures({**values, MAIN_DAY: main_value})]
 
 
 def backtest(con: duckdb.DuckDBPyConnection, day: date) -> Backtest:
@@ -310,7 +314,8 @@ def _connect(source: Path, purchases: str) -> duckdb.DuckDBPyConnection:
         select
             source, order_id, '1' as line_id, customer_id, 'music' as category,
             'completed' as status, cast(0 as decimal(18, 2)) as discount_amount,
-            net_home_amount as line_home_amount, false as is_return, ordered_on,
+            net_home_amount as line_home_amount,
+            cast(null as decimal(18, 2)) as margin_home_amount, false as is_return, ordered_on,
         from profiles.orders
         """,
         """

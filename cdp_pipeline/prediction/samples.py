@@ -149,7 +149,7 @@ def read_samples(con: duckdb.DuckDBPyConnection, days: list[date], *, seed: int)
             cast(horizon_days as double) as horizon_days,
             {columns},
         from prediction.churn_features
-        where list_contains({_date_list(days)}, cutoff_on)
+        where list_contains({date_list(days)}, cutoff_on)
         order by cutoff_on, customer_id
         """
     ).to_arrow_table()
@@ -308,5 +308,6 @@ def day_number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
 
 
-def _date_list(days: list[date]) -> str:
+def date_list(days: list[date]) -> str:
+    """Return an SQL list of days."""
     return "[" + ", ".join(f"date '{day.isoformat()}'" for day in days) + "]::date[]"

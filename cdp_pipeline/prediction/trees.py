@@ -17,7 +17,6 @@ from cdp_pipeline.prediction.bgnbd import Floats, significant
 
 _SHAPE: Mapping[str, Any] = {
     "learning_rate": 0.06,
-    "max_iter": 100,
     "max_leaf_nodes": 12,
     "l2_regularization": 1.0,
     "early_stopping": False,
@@ -37,7 +36,9 @@ class BoostedTrees:
     trees: list[NDArray[np.void]]
 
     @classmethod
-    def of_outcome(cls, matrix: Floats, outcome: Floats, *, seed: int) -> Self:
+    def of_outcome(
+        cls, matrix: Floats, outcome: Floats, *, seed: int, iterations: int = 100
+    ) -> Self:
         """Fit to an outcome of 0 or 1, rows in a fixed order; ``raw`` is in log odds.
 
         Early stopping would hold back rows by their position, and with it the result would
@@ -46,9 +47,20 @@ class BoostedTrees:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return cls._of(
-            HistGradientBoostingClassifier(**_SHAPE, **_size(matrix), random_state=seed).fit(
-                matrix, outcome
-            )
+            HistGradientBoostingClassifier(
+                **_SHAPE, **_size(matrix), max_iter=iterations, random_state=seed
+            ).fit(matrix, outcome)
+        )
+
+    @classmethod
+    def of_number(cls, matrix: Floats, number: Floats, *, seed: int, iterations: int = 100) -> Self:
+        """Fit to a number by least squares, rows in a fixed order."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return cls._of(
+            HistGradientBoostingRegressor(
+                **_SHAPE, **_size(matrix), max_iter=iterations, random_state=seed
+            ).fit(matrix, number)
         )
 
     @classmethod

@@ -8,9 +8,11 @@ from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
 
+MODELS = ("identity.linkage_model", "prediction.churn_model", "prediction.value_model")
+
 
 def _logic(connection: Connection, _: Home) -> Made:
-    return Made(model_cards(connection, ["identity.linkage_model", "prediction.churn_model"]))
+    return Made(model_cards(connection, MODELS))
 
 
 STEP = PythonStep(
