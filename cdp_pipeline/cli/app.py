@@ -265,6 +265,24 @@ def docs(
 
 
 @app.command()
+def readiness(
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show which questions the data can answer, for how many customers, and what is missing.
+
+    Before the first run it is judged by contracts and landed files, afterwards it is the
+    published table `readiness`.
+    """
+    from cdp_pipeline.cli.readiness import show_readiness
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    show_readiness(_open(home), as_json=as_json, console=console)
+
+
+@app.command()
 def check(home: HomeOption = None) -> None:
     """Check that contracts and models compile; every error names its file and line."""
     from cdp_pipeline.cli.looking import check_home

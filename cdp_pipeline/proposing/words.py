@@ -162,7 +162,7 @@ def meanings(title: str) -> tuple[list[str], int]:
     Examples
     --------
     >>> meanings("FODELSEDATUM"), meanings("shipping_postal_code")
-    ((['birth'], 0), (['freight', 'postcode', 'code'], 0))
+    ((['birth'], 0), (['freight', 'postcode'], 0))
     """
     known = vocabulary().words
     parts = cut(title)
