@@ -100,6 +100,8 @@ class AttributionRules(Strict):
 class BuyerAttributeRules(Strict):
     """What is looked for among buyers' attributes, and what never."""
 
+    horizon_days: int = Field(90, ge=7)
+    cutoffs: int = Field(3, ge=1, le=16)
     false_discovery_share: float = Field(0.05, gt=0, lt=1)
     customers_least: int = Field(30, ge=5)
     top_categories: int = Field(10, ge=0)
