@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from benchmarks import rfm, sentiment
+from benchmarks import lookalikes, rfm, sentiment
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT
 from benchmarks.value import ValueBacktest, value_backtest, value_figures
@@ -56,6 +56,7 @@ def run() -> list[Figure]:
         *spend_figures(sample),
         *churn_figures(full),
         *rfm.figures(),
+        *lookalikes.figures(),
         *sentiment.figures(),
     ]
 

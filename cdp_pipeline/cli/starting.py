@@ -68,7 +68,7 @@ def write_demo(home: Home, *, people: int | None, seed: int, force: bool, consol
                 console.print("The demo company's exports have landed already.")
                 return
             raise CdpError(
-                f"{len(there)} file(s) of a demo company lie in {home.landing} already.",
+                f"{len(there)} file(s) of a demo company lie below {home.root / 'data'} already.",
                 "`cdp demo --force` replaces them; other files there stay.",
             )
         for file, target in targets.items():

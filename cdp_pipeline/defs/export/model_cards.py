@@ -8,7 +8,12 @@ from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
 
-MODELS = ("identity.linkage_model", "prediction.churn_model", "prediction.value_model")
+MODELS = (
+    "identity.linkage_model",
+    "prediction.churn_model",
+    "prediction.value_model",
+    "prediction.lookalike_model",
+)
 
 
 def _logic(connection: Connection, _: Home) -> Made:

@@ -1,0 +1,1 @@
+"""Lookalikes: declaration, likeness, trial and tables."""
