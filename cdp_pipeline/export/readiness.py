@@ -58,6 +58,7 @@ class Question(Strict):
     """One question, and what an answer takes."""
 
     title: str
+    without: str
     answered: str
     total: str = _ALL_CUSTOMERS
     needs: tuple[Need, ...] = Field(min_length=1)
@@ -128,7 +129,7 @@ def _counted(name: str, asked: Question, count: Callable[[str], int]) -> dict[st
     answered = min(count(asked.answered), total) if is_possible else 0
     missing = [_missing(need, number) for need, number in short]
     if 0 < answered < total:
-        missing.append(f"{total - answered:,} of {total:,} customers have too little of it")
+        missing.append(f"{total - answered:,} of {total:,} customers {asked.without}")
     status = "no" if not answered else "answered" if answered >= _NEARLY_ALL * total else "partly"
     return {
         "question": name,
