@@ -6,48 +6,38 @@ Whether a delivered file keeps its contract is for ``drift`` and ``load`` to say
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cdp_pipeline.errors import CdpError
+from cdp_pipeline.ingest.contract_columns import (
+    MONTHS,
+    NAME,
+    Column,
+    DeleteMarker,
+    PersonalClass,
+    Retention,
+    Strict,
+    as_text,
+    duration,
+    listed,
+)
 from cdp_pipeline.sqlmodels.problems import Problem
 from cdp_pipeline.sqlmodels.yaml_lines import YamlFile, read_yaml
 
-PersonalClass = Literal[
-    "name",
-    "email",
-    "phone",
-    "address",
-    "birth_date",
-    "national_id",
-    "organisation_number",
-    "free_text",
-    "device",
-    "attribute",
-    "pseudonym",
-    "none",
-]
-Kind = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
-
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
-_ENGINE_TYPES = {
-    "text": "varchar",
-    "integer": "bigint",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamp",
-}
 _RESERVED = frozenset({"_delivery", "_file", "_record_number", "_problem"})
 _HOW_TO = "docs/how_to/add_a_source.md describes every field."
+
+
+__all__ = ["Column", "ContractError", "SourceTable", "load_contracts"]
 
 
 class ContractError(CdpError):
@@ -64,122 +54,7 @@ class ContractError(CdpError):
         )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _listed(value: object) -> object:
-    """Let a single value stand for a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _text(value: object) -> object:
-    """Take a bare ``1`` or ``0`` in YAML as the text it is in the file."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-class Column(_Strict):
-    """One column of a source table.
-
-    Attributes
-    ----------
-    name : str
-        Its name in our tables.
-    type : str
-        The DuckDB type, such as ``varchar`` or ``decimal(18,2)``.
-    doc : str
-        What it means.
-    personal : str
-        Its class of personal data; ``none`` for none.
-    name_in_file : str
-        Its name in the file's header.
-    required : bool
-        Whether a row without a value is rejected, and a file without the column refused.
-    format : tuple of str
-        strptime formats of a date or timestamp, tried in this order; none means ISO 8601.
-    true_values, false_values : tuple of str
-        Words of a boolean, compared without regard to case.
-    """
-
-    name: str
-    type: str
-    doc: str = Field(min_length=3)
-    personal: PersonalClass = "none"
-    name_in_file: str = ""
-    required: bool = False
-    format: tuple[str, ...] = ()
-    true_values: tuple[str, ...] = ("true", "t", "yes", "y", "1")
-    false_values: tuple[str, ...] = ("false", "f", "no", "n", "0")
-
-    @field_validator("format", "true_values", "false_values", mode="before")
-    @classmethod
-    def _lists(cls, value: object) -> object:
-        return [_text(item) for item in _listed(value)]  # type: ignore[attr-defined]
-
-    @field_validator("name")
-    @classmethod
-    def _snake_case(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError(
-                "column names are snake_case; give the header's own spelling as name_in_file"
-            )
-        return value
-
-    @field_validator("type")
-    @classmethod
-    def _engine_type(cls, value: str) -> str:
-        wanted = value.strip().lower()
-        if match := _DECIMAL.fullmatch(wanted):
-            precision, scale = int(match[1]), int(match[2])
-            if not 1 <= precision <= 38 or scale > precision:
-                raise ValueError("a decimal has at most 38 digits, and not more decimals than that")
-            return f"decimal({precision},{scale})"
-        if wanted not in _ENGINE_TYPES:
-            raise ValueError(
-                "types are text, integer, decimal(digits,decimals), boolean, date, timestamp"
-            )
-        return _ENGINE_TYPES[wanted]
-
-    @model_validator(mode="after")
-    def _formats_fit(self) -> Column:
-        if self.format and self.kind not in ("date", "timestamp"):
-            raise ValueError(f"format is for dates and timestamps, not for {self.kind}")
-        for pattern in self.format:
-            if "%" not in pattern:
-                raise ValueError("format is a strptime pattern such as %d/%m/%Y")
-        words = [word.casefold() for word in (*self.true_values, *self.false_values)]
-        if len(words) != len(set(words)):
-            raise ValueError("a word cannot be both true and false")
-        return self
-
-    @property
-    def kind(self) -> Kind:
-        """Return the contract's word for the type."""
-        if self.type.startswith("decimal"):
-            return "decimal"
-        kinds: dict[str, Kind] = {
-            "varchar": "text",
-            "bigint": "integer",
-            "boolean": "boolean",
-            "date": "date",
-            "timestamp": "timestamp",
-        }
-        return kinds[self.type]
-
-
-class DeleteMarker(_Strict):
-    """The value of a column that says a row is deleted."""
-
-    column: str
-    equals: str
-
-    @field_validator("equals", mode="before")
-    @classmethod
-    def _as_text(cls, value: object) -> object:
-        return ("true" if value else "false") if isinstance(value, bool) else _text(value)
-
-
-class SourceTable(_Strict):
+class SourceTable(Strict):
     """One table of a source system: where its files lie, how they are written, what they hold.
 
     Attributes
@@ -194,6 +69,28 @@ class SourceTable(_Strict):
         Column that orders the versions of one key; without it later deliveries win.
     event_at : str or None
         Column that counts when the clock stands at the latest event.
+    escape : str
+        Sign before a quote that belongs to the value; empty where such quotes are doubled.
+    header : bool
+        Whether the first record names the columns; else they are told by their place.
+    skip_rows : int
+        Lines before the header, or before the first record.
+    comment : str
+        Lines that start with this sign, outside quotes, are no records.
+    footer : str
+        How the closing lines of a file start that are no records; a file without them is refused.
+    numbers : tuple of str
+        Ways of writing numbers that are not taken unasked.
+    month_names : str or tuple of str
+        Language of month names in dates, or the twelve names themselves.
+    formerly : str or None
+        The table's name before it was renamed; `system_formerly` likewise for its system.
+    retention : Retention or None
+        How long its rows are used.
+    expected_every : timedelta or None
+        How often something new is expected.
+    licence, expires : str or None, date or None
+        Under which terms the data is used, and until when; documentation.
     max_rejected_share : float
         Share of bad records beyond which a delivery is refused.
     allow_empty : bool
@@ -215,13 +112,20 @@ class SourceTable(_Strict):
     time_zone: str = "UTC"
     prices_include_vat: bool | None = None
     files: tuple[str, ...] = Field(min_length=1)
-    format: Literal["csv", "parquet"] = "csv"
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
     compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
     encoding: Literal["utf-8", "utf-16", "latin-1", "cp1252"] = "utf-8"
     delimiter: str = ","
     quote: str = '"'
+    escape: str = ""
+    header: bool = True
+    skip_rows: int = Field(0, ge=0, le=1000)
+    comment: str = ""
+    footer: str = ""
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ".", ",", "'"] = ""
+    numbers: tuple[Literal["exponent", "trailing_minus", "parentheses"], ...] = ()
+    month_names: tuple[str, ...] = ()
     null_values: tuple[str, ...] = ("",)
     delivery: Literal["snapshot", "delta"]
     key: tuple[str, ...] = Field(min_length=1)
@@ -231,20 +135,26 @@ class SourceTable(_Strict):
     max_rejected_share: float = Field(0.2, ge=0, le=1)
     allow_empty: bool = False
     max_shrink_share: float = Field(0.5, ge=0, le=1)
+    formerly: str | None = None
+    system_formerly: str | None = None
+    retention: Retention | None = None
+    expected_every: dt.timedelta | None = None
+    licence: str | None = None
+    expires: dt.date | None = None
     columns: dict[str, Column] = Field(min_length=1)
     file: Path
     line: int
     lines: dict[str, int] = Field(default_factory=dict)
 
-    @field_validator("files", "key", "null_values", mode="before")
+    @field_validator("files", "key", "null_values", "numbers", mode="before")
     @classmethod
     def _lists(cls, value: object) -> object:
-        return _listed(value)
+        return listed(value)
 
     @field_validator("null_values", mode="before")
     @classmethod
     def _null_words(cls, value: object) -> object:
-        words = [_text(item) for item in _listed(value)]  # type: ignore[attr-defined]
+        words = [as_text(item) for item in listed(value)]  # type: ignore[attr-defined]
         if any(not isinstance(word, str) for word in words):
             raise ValueError('quote these words, as in null_values: ["", "NULL"]')
         return words
@@ -252,9 +162,40 @@ class SourceTable(_Strict):
     @field_validator("encoding", mode="before")
     @classmethod
     def _known_spelling(cls, value: object) -> object:
-        same = {"utf8": "utf-8", "utf16": "utf-16", "latin1": "latin-1", "iso-8859-1": "latin-1"}
-        name = str(value).lower().replace("windows-1252", "cp1252")
+        same = {"utf8": "utf-8", "utf-8-sig": "utf-8", "utf-8-bom": "utf-8", "ascii": "utf-8"}
+        same |= {"utf16": "utf-16", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
+        same |= {"latin1": "latin-1", "iso-8859-1": "latin-1", "windows-1252": "cp1252"}
+        name = str(value).lower().replace("_", "-")
         return same.get(name, name)
+
+    @field_validator("thousands", mode="before")
+    @classmethod
+    def _known_group(cls, value: object) -> object:
+        # Whichever space or apostrophe is named, all of its kind are meant.
+        return {"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}.get(str(value), value)
+
+    @field_validator("month_names", mode="before")
+    @classmethod
+    def _twelve_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            if value not in MONTHS:
+                raise ValueError(f"is one of {', '.join(MONTHS)}, or a list of twelve names")
+            return MONTHS[value]
+        if not isinstance(value, list | tuple) or len(value) != 12:
+            raise ValueError(f"is one of {', '.join(MONTHS)}, or a list of twelve names")
+        return value
+
+    @field_validator("expected_every", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        return duration(value) if isinstance(value, str) else value
+
+    @field_validator("formerly", "system_formerly")
+    @classmethod
+    def _former_name(cls, value: str | None) -> str | None:
+        if value is not None and not NAME.fullmatch(value):
+            raise ValueError("is the old snake_case name, such as shop")
+        return value
 
     @field_validator("description")
     @classmethod
@@ -271,11 +212,11 @@ class SourceTable(_Strict):
             raise ValueError('must be one ASCII character such as ",", ";" or "\\t"')
         return value
 
-    @field_validator("quote")
+    @field_validator("quote", "escape", "comment")
     @classmethod
     def _one_or_none(cls, value: str) -> str:
         if len(value) > 1 or value in ("\r", "\n") or not value.isascii():
-            raise ValueError('must be one ASCII character, or "" where values are never quoted')
+            raise ValueError('must be one ASCII character, or "" for none')
         return value
 
     @field_validator("time_zone")
@@ -303,10 +244,36 @@ class SourceTable(_Strict):
             raise ValueError("thousands and decimal cannot be the same character")
         if self.quote and self.quote == self.delimiter:
             raise ValueError("quote and delimiter cannot be the same character")
+        self._check_layout()
         headers = [column.name_in_file for column in self.columns.values()]
         if twice := sorted({name for name in headers if headers.count(name) > 1}):
             raise ValueError(f"two columns have the name_in_file {twice[0]!r}")
         return self
+
+    def _check_layout(self) -> None:
+        """Refuse fields that contradict each other, or mean nothing for the format."""
+        if self.escape == self.quote:
+            # Written out or not, a doubled quote is what escapes a quote then.
+            object.__setattr__(self, "escape", "")
+        if self.escape and (not self.quote or self.escape == self.delimiter):
+            raise ValueError("escape goes with quote, and is another character than delimiter")
+        if self.comment and self.comment in (self.delimiter, self.quote):
+            raise ValueError("comment is another character than delimiter and quote")
+        given = {"escape": self.escape, "header": not self.header, "skip_rows": self.skip_rows}
+        given |= {"comment": self.comment, "footer": self.footer}
+        if self.format != "csv" and (wrong := [field for field, value in given.items() if value]):
+            raise ValueError(f"{wrong[0]} is for format: csv, not for {self.format}")
+        if self.retention is not None and self.retention.by != "loaded":
+            by = self.retention.by
+            if by not in self.columns:
+                near = _nearest(by, [*self.columns, "loaded"])
+                raise ValueError(f"retention.by names {by}, which is not among columns{near}")
+            if self.columns[by].kind not in ("date", "timestamp"):
+                raise ValueError(f"retention.by names {by}, which is no date or timestamp")
+            if not self.is_required(by):
+                raise ValueError(
+                    f"retention.by names {by}: make it required, so each row has an age"
+                )
 
     @property
     def name(self) -> str:
@@ -317,6 +284,13 @@ class SourceTable(_Strict):
     def folder(self) -> str:
         """Return the name of its folder in a store."""
         return f"{self.system}_{self.table}"
+
+    @property
+    def former_folder(self) -> str | None:
+        """Return the name its folder had before it was renamed; None if it was not."""
+        if self.formerly is None and self.system_formerly is None:
+            return None
+        return f"{self.system_formerly or self.system}_{self.formerly or self.table}"
 
     def is_required(self, column: str) -> bool:
         """Return whether rows without a value in this column are rejected."""
@@ -329,7 +303,8 @@ class SourceTable(_Strict):
     def reading_hash(self) -> str:
         """Return a hash of what decides how a file is read, and of nothing else."""
         fields = {"format", "encoding", "delimiter", "quote", "decimal", "thousands"}
-        fields |= {"null_values", "time_zone", "key", "changed_at", "compression"}
+        fields |= {"null_values", "time_zone", "key", "changed_at", "compression", "escape"}
+        fields |= {"header", "skip_rows", "comment", "footer", "numbers", "month_names"}
         reading = self.model_dump(mode="json", include=fields)
         reading["columns"] = {
             name: column.model_dump(mode="json", exclude={"doc", "personal"})
@@ -372,9 +347,30 @@ def load_contracts(folder: Path) -> list[SourceTable]:
                     "duplicate",
                 )
             )
+    problems += _taken_names(tables)
     if problems:
         raise ContractError(problems)
     return sorted(tables, key=lambda table: table.name)
+
+
+def _taken_names(tables: Sequence[SourceTable]) -> list[Problem]:
+    """Return a problem for each former name that another table still has."""
+    folders = {table.folder: table for table in tables}
+    problems = []
+    for table in tables:
+        other = folders.get(table.former_folder or "")
+        if other is not None:
+            problems.append(
+                Problem(
+                    table.file,
+                    table.lines.get("formerly", table.line),
+                    f"formerly: sources.{table.former_folder} is still declared, in"
+                    f" {other.where()}",
+                    "a table was renamed or it was not; name another one, or remove the old one",
+                    "contract",
+                )
+            )
+    return problems
 
 
 _SYSTEM_FIELDS = {
@@ -384,8 +380,14 @@ _SYSTEM_FIELDS = {
     "trust": "trust",
     "time_zone": "time_zone",
     "prices_include_vat": "prices_include_vat",
+    "formerly": "system_formerly",
+    "expected_every": "expected_every",
+    "licence": "licence",
+    "expires": "expires",
 }
-_NOT_WRITTEN = frozenset({"system", "table", "system_description", "file", "line", "lines"})
+_NOT_WRITTEN = frozenset(
+    {"system", "table", "system_description", "system_formerly", "file", "line", "lines"}
+)
 _TABLE_FIELDS = tuple(name for name in SourceTable.model_fields if name not in _NOT_WRITTEN)
 _COLUMN_FIELDS = tuple(name for name in Column.model_fields if name != "name")
 
@@ -399,7 +401,7 @@ def _system_tables(source: YamlFile, problems: list[Problem]) -> list[SourceTabl
     _check_fields(source, (), content, (*_SYSTEM_FIELDS, "tables"), problems)
     found = len(problems)
     system, tables = content.get("system"), content.get("tables")
-    if not isinstance(system, str) or not _NAME.fullmatch(system):
+    if not isinstance(system, str) or not NAME.fullmatch(system):
         problems.append(_problem(source, ("system",), "system must be a snake_case name"))
     if not isinstance(tables, Mapping) or not tables:
         problems.append(_problem(source, ("tables",), "tables must name at least one table"))
@@ -422,7 +424,7 @@ def _source_table(
     if not isinstance(content, Mapping):
         problems.append(_problem(source, place, f"{name} must hold files, key and columns"))
         return None
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         problems.append(_problem(source, place, f"table names are snake_case, not {name}"))
     _check_fields(source, place, content, _TABLE_FIELDS, problems)
     columns = _columns(source, place, content.get("columns"), problems)

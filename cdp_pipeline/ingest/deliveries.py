@@ -18,7 +18,7 @@ from typing import Any, Literal
 from cdp_pipeline.ingest.contracts import SourceTable
 from cdp_pipeline.ingest.drift import Drift
 
-LOADER_VERSION = 1
+LOADER_VERSION = 2
 """Changed when the same file under the same contract would load differently."""
 
 SIDECAR_SUFFIX = ".json"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -116,6 +116,53 @@ def match_header(
     return HeaderMatch(matched, tuple(drift))
 
 
+def match_fields(
+    contract: SourceTable,
+    fields: Sequence[str],
+    likeness: Likeness | None,
+    *,
+    is_there: Callable[[str], bool],
+    is_empty: bool,
+) -> HeaderMatch:
+    """Match the fields of objects to a contract; they have no order, and may be left out.
+
+    Parameters
+    ----------
+    contract : SourceTable
+    fields : sequence of str
+        Dotted paths found in the first objects.
+    likeness : callable or None
+        As for `match_header`.
+    is_there : callable
+        Whether a field that the first objects lack may be in later ones.
+    is_empty : bool
+        Whether there are no objects at all.
+    """
+    places, drift = _places(contract, fields)
+    taken = {place: name for name, place in places.items()}
+    matched = tuple(taken.get(place) for place in range(len(fields)))
+    if is_empty:
+        return HeaderMatch(matched, ())
+    if not places:
+        return HeaderMatch(matched, (_no_header(contract, places),))
+    missing = [
+        name
+        for name, column in contract.columns.items()
+        if name not in places and not is_there(column.name_in_file)
+    ]
+    # Of a nested object the declared fields are looked at, or the object itself, not both.
+    named = {title for title, name in zip(fields, matched, strict=True) if name is not None}
+    new = [title for title in fields if not _is_around(title, named) and title not in named]
+    drift += _missing(contract, missing, new, likeness)
+    outer = [title for title in new if not any(title.startswith(f"{t}.") for t in new)]
+    drift += [_new(contract, title) for title in outer]
+    return HeaderMatch(matched, tuple(drift))
+
+
+def _is_around(title: str, named: Collection[str]) -> bool:
+    return any(n.startswith(f"{title}.") or title.startswith(f"{n}.") for n in named)
+
+
 def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int], list[Drift]]:
     """Return where each contract column stands in the file."""
     exact = Counter(header)
@@ -146,13 +193,16 @@ def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int
 
 def _no_header(contract: SourceTable, places: Mapping[str, int]) -> Drift:
     """Return the drift of a first line that is hardly a header; it may be values: not shown."""
+    where, hint = "first line", f", or set header: false at {contract.where('header')}"
+    if contract.format != "csv":
+        where, hint = "first objects" if contract.format == "jsonl" else "schema", ""
     return Drift(
         "missing_required",
         True,
         "",
-        f"its first line names {len(places)} of the contract's {len(contract.columns)} columns"
-        " (is the header missing?)",
-        f"Compare it with columns at {contract.where('columns')}, or ask {contract.owner}.",
+        f"its {where} name{'s' * (where != 'first objects')} {len(places)} of the contract's"
+        f" {len(contract.columns)} columns{' (is the header missing?)' * bool(hint)}",
+        f"Compare it with columns at {contract.where('columns')}{hint}, or ask {contract.owner}.",
     )
 
 
@@ -223,6 +273,17 @@ def _new(contract: SourceTable, title: str) -> Drift:
         title,
         f"column {_shown(title)} is new; the file was loaded without it",
         f"Add it to columns at {contract.where('columns')} to load it from the next delivery on.",
+    )
+
+
+def unnamed_column(contract: SourceTable, place: int) -> Drift:
+    """Return the drift of a column that has values but no name in the header."""
+    return Drift(
+        "new_column",
+        False,
+        f"column {place}",
+        f"column {place} has values but no name; the file was loaded without it",
+        f"Ask the owner, {contract.owner}, to name it, or not to deliver it.",
     )
 
 

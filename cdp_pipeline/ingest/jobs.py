@@ -18,9 +18,6 @@ from cdp_pipeline.ingest.landing import LandedFile
 MOST_RAW_BYTES = 1 << 16
 """Of a longer rejected record only the start is kept."""
 
-WRONG_ENCODING = "not valid utf-8"
-"""The reason of a record whose bytes are no text."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -70,7 +67,10 @@ class Reject:
 
 @dataclass
 class Outcome:
-    """What came of reading a file; `refusal` is empty if it can be loaded."""
+    """What came of reading a file; `refusal` is empty if it can be loaded.
+
+    `raw_texts` and `bad_values` hold values as delivered: they never reach a message.
+    """
 
     delivered: int = 0
     loaded: int = 0
@@ -83,3 +83,4 @@ class Outcome:
     has_record_numbers: bool = False
     row_gaps: tuple[int, ...] = ()
     dropped_rows: tuple[int, ...] = ()
+    bad_values: dict[str, list[str]] = field(default_factory=dict)

@@ -15,9 +15,16 @@ import numpy.typing as npt
 
 from cdp_pipeline.ingest.contracts import SourceTable
 from cdp_pipeline.ingest.deliveries import Delivery
-from cdp_pipeline.ingest.jobs import WRONG_ENCODING, Job, Outcome, Reject
-from cdp_pipeline.ingest.text_files import UnreadableFileError
-from cdp_pipeline.ingest.typed_rows import NUL_PROBLEM, PARQUET_OPTIONS, rewritten, stored
+from cdp_pipeline.ingest.diagnosis import diagnose
+from cdp_pipeline.ingest.jobs import Job, Outcome, Reject
+from cdp_pipeline.ingest.plain_text import UnreadableFileError
+from cdp_pipeline.ingest.typed_rows import (
+    NUL_PROBLEM,
+    PARQUET_OPTIONS,
+    SHAPE_PROBLEM,
+    rewritten,
+    stored,
+)
 from cdp_pipeline.ingest.values import reason, repair_hint
 from cdp_pipeline.warehouse.engine import Connection, identifier, literal
 
@@ -35,17 +42,23 @@ def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery |
         if not reject.is_harmless
     )
     share = bad.total() / outcome.delivered if outcome.delivered else 0.0
+    forms = diagnose(contract, outcome)
     if share > contract.max_rejected_share:
         most = "; ".join(
-            f"{column + ': ' if column else ''}{why} ({count} records)"
+            f"{column + ': ' if column else ''}{why}"
+            f"{f'; most of the values {forms[column][0]}' if column in forms else ''}"
+            f" ({count} records)"
             for (column, why), count in bad.most_common(3)
         )
+        (column, why), _ = bad.most_common(1)[0]
         hint = (
-            f"Check encoding at {contract.where('encoding')}: latin-1 or cp1252?"
-            if bad.most_common(1)[0][0][1] == WRONG_ENCODING
-            else "See sources.rejected_rows for examples. Mend the source, the contract at"
+            "See sources.rejected_rows for examples. Mend the source, the contract at"
             f" {contract.where()}, or its max_rejected_share."
         )
+        if column in forms:
+            hint = forms[column][1]
+        elif why == f"not valid {contract.encoding}":
+            hint = f"Check encoding at {contract.where('encoding')}: latin-1 or cp1252?"
         raise UnreadableFileError(
             f"{bad.total()} of {outcome.delivered} records are bad ({share:.0%}, at most"
             f" {contract.max_rejected_share:.0%} are allowed): {most}",
@@ -110,6 +123,9 @@ def _number(gaps: Numbers, row: int) -> int:
 def _reject_for(contract: SourceTable, code: int) -> Reject:
     if code == NUL_PROBLEM:
         return Reject("", "a NUL byte in a text value", "Was the file damaged? Deliver it again.")
+    if code == SHAPE_PROBLEM:
+        hint = "Each line is one object, as in {...}. Mend the line and deliver again."
+        return Reject("", "not a JSON object", hint)
     name = list(contract.columns)[(code - 1) // 2]
     column = contract.columns[name]
     if code % 2:

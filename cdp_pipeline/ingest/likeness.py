@@ -7,12 +7,14 @@ Belongs here: sampling a file's column and the last delivery's. What is conclude
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from cdp_pipeline.ingest.contracts import SourceTable
 from cdp_pipeline.ingest.deliveries import Delivery, loaded_file
 from cdp_pipeline.ingest.drift import Likeness
 from cdp_pipeline.ingest.jobs import MOST_RAW_BYTES, Job
+from cdp_pipeline.ingest.plain_text import UnreadableFileError
 from cdp_pipeline.ingest.text_files import Scanner, TextFile, split_record
 
 SAMPLE_SIZE = 10_000
@@ -20,15 +22,25 @@ Sample = Callable[[str], set[str]]
 """The first values of a file's column, by its header."""
 
 
+def first_records(contract: SourceTable, text: TextFile, most: int = 1_000) -> list[list[str]]:
+    """Return the values of a CSV file's first records; records that are none are left out."""
+    numbers = range(1, min(most, text.rows) + 1)
+    rows = []
+    for raw in Scanner.of(contract).records(text, numbers, largest=MOST_RAW_BYTES):
+        with suppress(UnreadableFileError):
+            rows.append(split_record(contract, raw.decode("utf-8", "replace").lstrip("\ufeff")))
+    return [row for row in rows if any(row)]
+
+
 def sampled_csv(contract: SourceTable, text: TextFile) -> Sample:
     """Return a function that returns the first values of a file's column as text."""
 
     def sample(title: str) -> set[str]:
-        numbers = range(min(SAMPLE_SIZE, text.survey.records))
-        raw = Scanner.of(contract).records(text, numbers, largest=MOST_RAW_BYTES)
-        rows = [split_record(contract, record.decode("utf-8", "replace")) for record in raw]
-        place = [name.strip("\ufeff") for name in rows[0]].index(title)
-        return {row[place] for row in rows[1:] if len(row) > place and row[place]}
+        header = next(Scanner.of(contract).records(text, [0], largest=MOST_RAW_BYTES))
+        names = split_record(contract, header.decode("utf-8", "replace"))
+        place = [name.strip("\ufeff") for name in names].index(title)
+        rows = first_records(contract, text, SAMPLE_SIZE)
+        return {row[place] for row in rows if len(row) > place and row[place]}
 
     return sample
 

@@ -30,12 +30,14 @@ from cdp_pipeline.ingest.deliveries import (
     write_sidecar,
 )
 from cdp_pipeline.ingest.jobs import Job, Limits, Outcome
+from cdp_pipeline.ingest.json_files import read_jsonl
 from cdp_pipeline.ingest.judging import check_acceptance
 from cdp_pipeline.ingest.landing import HashCache, LandedFile, discover
 from cdp_pipeline.ingest.parquet_files import read_parquet
-from cdp_pipeline.ingest.text_files import UnreadableFileError
+from cdp_pipeline.ingest.plain_text import UnreadableFileError
 
 _REFUSED_SAMPLE = 1_000
+_READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +272,7 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
     """Read the file; whatever is wrong with it becomes a refusal."""
     outcome = Outcome()
     try:
-        read = read_parquet if job.contract.format == "parquet" else read_csv
-        read(job, work, outcome, before)
+        _READERS[job.contract.format](job, work, outcome, before)
         check_acceptance(job.contract, outcome, before)
         if not job.file.is_unchanged():
             raise UnreadableFileError(

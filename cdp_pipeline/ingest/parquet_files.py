@@ -14,7 +14,7 @@ from cdp_pipeline.ingest.drift import Drift, HeaderMatch, match_header, refusal,
 from cdp_pipeline.ingest.jobs import Job, Outcome
 from cdp_pipeline.ingest.judging import judge_rows
 from cdp_pipeline.ingest.likeness import likeness_to, sampled_parquet
-from cdp_pipeline.ingest.text_files import UnreadableFileError
+from cdp_pipeline.ingest.plain_text import UnreadableFileError
 from cdp_pipeline.ingest.typed_rows import connection, write_rows
 from cdp_pipeline.ingest.values import Parsed, parse_typed
 from cdp_pipeline.warehouse.engine import Connection, identifier, literal

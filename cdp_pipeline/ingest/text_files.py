@@ -1,8 +1,9 @@
-"""CSV files as bytes: making them plain UTF-8, counting their records, fetching some by number.
+"""Text files as bytes: counting their records, judging their quotes, fetching some by number.
 
 Belongs here: everything about a text file that must be known without trusting the engine that
-will parse it. The counts here are the independent side of the row accounting: what the engine
-loads and rejects together must be what is counted here.
+will parse it; how it became plain UTF-8 stands in ``plain_text``. The counts here are the
+independent side of the row accounting: what the engine loads and rejects together must be what is
+counted here.
 
 A record ends at a line end outside quotes. A quote opens a value only at its start, and closes it
 only before a delimiter or a line end; a doubled quote inside stands for one. Any other quote
@@ -14,38 +15,28 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from cdp_pipeline.ingest.contracts import SourceTable
+from cdp_pipeline.ingest.plain_text import UnreadableFileError, plain_text, wrong_encoding
+from cdp_pipeline.ingest.values import Signs
 
 _BLOCK = 1 << 20
 _QUICK_BLOCK = 1 << 18  # with its comparisons it stays in the processor's cache
-_LF, _CR, _NUL, _UNDERSCORE = 10, 13, 0, 95
+_LF, _CR, _NUL = 10, 13, 0
+_UNIT_SEPARATOR = 31  # in JSON no control character may stand as itself
 _BOM = codecs.BOM_UTF8
 _LARGEST_HEADER = 1 << 20
-# Real exports shrink 3 to 30 times; what grows 200 times when unpacked was made to.
-LARGEST_EXPANSION = 200
-ALWAYS_ALLOWED_BYTES = 256 << 20
 
 Bytes = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-
-
-class UnreadableFileError(Exception):
-    """A file that cannot be read as its contract says; `reason` and `hint` hold no value."""
-
-    def __init__(self, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.reason, self.hint = reason, hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +54,10 @@ class Survey:
         Where quoting is broken: the record, the header being 0.
     is_uniform : bool
         Whether all line ends are LF or all are CR LF, and no line is blank.
-    has_nul, has_underscore : bool
-        Whether there are NUL bytes, and underscores.
+    has_nul : bool
+        Whether there are NUL bytes.
+    signs : Signs
+        Signs in it that make values harder to read.
     has_inner_line_ends : bool
         Whether there are line ends inside quotes.
     is_ended : bool
@@ -76,17 +69,23 @@ class Survey:
     broken_record: int
     is_uniform: bool
     has_nul: bool
-    has_underscore: bool
+    signs: Signs
     has_inner_line_ends: bool
     is_ended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TextFile:
-    """A CSV file as plain UTF-8 with uniform line ends, ready for the engine."""
+    """A CSV or JSON Lines file as plain UTF-8 with uniform line ends, ready for the engine."""
 
     path: Path
     survey: Survey
+    header_records: int = 1
+
+    @property
+    def rows(self) -> int:
+        """Return the number of records, the header not counted."""
+        return max(self.survey.records - self.header_records, 0)
 
 
 def prepare(contract: SourceTable, path: Path, spill: Path, *, largest: int) -> TextFile:
@@ -104,45 +103,16 @@ def prepare(contract: SourceTable, path: Path, spill: Path, *, largest: int) -> 
     Raises
     ------
     UnreadableFileError
-        If it is not compressed or encoded as the contract says, or its quoting is broken.
+        If it is not compressed or encoded as the contract says.
     """
-    packing = compression(contract, path)
-    _check_start(contract, path, packing)
-    plain = path
-    if packing != "none" or contract.encoding != "utf-8":
-        plain = spill / "plain.csv"
-        _to_utf8(contract, path, packing, plain, largest)
-    if (start := _after_separator_line(plain)) > 0:
-        with plain.open("rb") as source, (spill / "table.csv").open("wb") as out:
-            source.seek(start)
-            shutil.copyfileobj(source, out, _BLOCK)
-        plain = spill / "table.csv"
+    plain = plain_text(contract, path, spill, largest=largest)
     scanner = Scanner.of(contract)
     survey = scanner.survey(plain)
     if not survey.is_uniform and survey.quoting != "broken":
         uniform = spill / "uniform.csv"
         scanner.make_uniform(plain, uniform, is_exact=survey.quoting == "stray")
         plain, survey = uniform, scanner.survey(uniform)
-    return TextFile(plain, survey)
-
-
-def _after_separator_line(path: Path) -> int:
-    """Return where the table starts after the line ``sep=;`` that Excel may put first, else 0."""
-    with path.open("rb") as file:
-        start = file.read(16)
-    match = re.match(rb"(?:\xef\xbb\xbf)?sep=.(?:\r\n|\n|\r)", start, re.IGNORECASE)
-    return match.end() if match else 0
-
-
-def compression(contract: SourceTable, path: Path) -> str:
-    """Return how a file is compressed: as the contract says, or as its first bytes do."""
-    if contract.compression != "auto":
-        return contract.compression
-    with path.open("rb") as file:
-        start = file.read(4)
-    if start[:2] == b"\x1f\x8b":
-        return "gzip"
-    return "zstd" if start == b"\x28\xb5\x2f\xfd" else "none"
+    return TextFile(plain, survey, 1 if contract.header and contract.format == "csv" else 0)
 
 
 def header_names(contract: SourceTable, text: TextFile) -> list[str]:
@@ -155,7 +125,7 @@ def header_names(contract: SourceTable, text: TextFile) -> list[str]:
     """
     raw = next(Scanner.of(contract).records(text, [0], largest=_LARGEST_HEADER + 1), b"")
     if b"\0" in raw:
-        raise _wrong_encoding(contract, "its header has NUL bytes, as UTF-16 has")
+        raise wrong_encoding(contract, "its header has NUL bytes, as UTF-16 has")
     if not raw.strip():
         raise UnreadableFileError(
             "the file is empty: it has no header", "Ask the owner for a whole file."
@@ -187,115 +157,7 @@ def _decoded(contract: SourceTable, raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise _wrong_encoding(contract, "its header is not valid utf-8") from None
-
-
-def _wrong_encoding(contract: SourceTable, reason: str) -> UnreadableFileError:
-    others = [e for e in ("utf-8", "cp1252", "utf-16") if e != contract.encoding]
-    return UnreadableFileError(
-        f"{reason}, but the contract says encoding: {contract.encoding}",
-        f"Change `encoding:` at {contract.where('encoding')}, probably to {' or '.join(others)}.",
-    )
-
-
-def _check_start(contract: SourceTable, path: Path, packing: str) -> None:
-    """Refuse what the first bytes say is another kind of file."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    if packing == "none" and start[:4] == b"PAR1":
-        raise UnreadableFileError(
-            "it is a Parquet file, but the contract says format: csv",
-            f"Change `format:` at {contract.where('format')} to parquet.",
-        )
-    if packing == "none" and start[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
-        raise UnreadableFileError(
-            "it is a zip archive or an Excel workbook, not CSV",
-            "Export it as CSV, or unpack it before it lands.",
-        )
-    is_utf16 = start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    if packing == "none" and is_utf16 and contract.encoding != "utf-16":
-        raise _wrong_encoding(contract, "it starts like UTF-16")
-
-
-def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, largest: int) -> None:
-    """Unpack and transcode, in blocks."""
-    limit = min(max(ALWAYS_ALLOWED_BYTES, path.stat().st_size * LARGEST_EXPANSION), largest)
-    decoder = codecs.getincrementaldecoder(_codec(contract, path, packing))("strict")
-    also_utf8 = codecs.getincrementaldecoder("utf-8")("strict")
-    is_utf8, has_high_bytes, written = contract.encoding in ("latin-1", "cp1252"), False, 0
-    if contract.encoding == "cp1252":
-        decoder = codecs.getincrementaldecoder("cp1252")("replace")
-    try:
-        with _unpacked(path, packing) as source, target.open("wb") as out:
-            for block in _blocks(source):
-                written += len(block)
-                if packing != "none" and written > limit:
-                    raise UnreadableFileError(
-                        f"it unpacks to more than {limit >> 20} MB, more than a file of its size"
-                        " should",
-                        "If this is right, deliver it unpacked or in parts.",
-                    )
-                if is_utf8 and not block.isascii():
-                    has_high_bytes = True
-                    is_utf8 = _still_decodes(also_utf8, block)
-                out.write(
-                    block
-                    if contract.encoding == "utf-8"
-                    else decoder.decode(block).encode("utf-8", "replace")
-                )
-            if contract.encoding != "utf-8":
-                out.write(decoder.decode(b"", final=True).encode("utf-8", "replace"))
-    except UnicodeError:
-        raise _wrong_encoding(contract, f"it is not valid {contract.encoding}") from None
-    except UnreadableFileError:
-        raise
-    except (OSError, EOFError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise UnreadableFileError(
-            f"it does not unpack as {packing}: cut off or damaged", "Deliver it again, whole."
-        ) from None
-    if is_utf8 and has_high_bytes:
-        # Text in a one-byte encoding is practically never valid UTF-8 by chance.
-        raise _wrong_encoding(contract, "every special character in it is valid utf-8")
-
-
-def _codec(contract: SourceTable, path: Path, packing: str) -> str:
-    """Return Python's name of the encoding; UTF-16 without a byte order mark is told by a NUL."""
-    if contract.encoding != "utf-16":
-        return contract.encoding
-    with _unpacked(path, packing) as source:
-        start = source.read(2)
-    if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    return "utf-16-be" if start[:1] == b"\0" else "utf-16-le"
-
-
-def _still_decodes(decoder: codecs.IncrementalDecoder, block: bytes) -> bool:
-    try:
-        decoder.decode(block)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _unpacked(path: Path, packing: str) -> BinaryIO:
-    """Open a file for reading its unpacked bytes."""
-    if packing == "none":
-        return path.open("rb")
-    if packing == "gzip":
-        import gzip
-
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    import pyarrow as pa
-
-    stream: BinaryIO = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-    return stream
-
-
-def _blocks(source: BinaryIO) -> Iterator[bytes]:
-    while block := source.read(_BLOCK):
-        yield block
+        raise wrong_encoding(contract, "its header is not valid utf-8") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +166,7 @@ class _Block:
 
     Attributes
     ----------
-    data : array
+    raw, data : bytes, array
         The bytes.
     start : int
         Where they stand in the file.
@@ -318,6 +180,7 @@ class _Block:
         Position in `data` of the first quote that breaks the file; -1 for none.
     """
 
+    raw: bytes
     data: Bytes
     start: int
     ends: Positions
@@ -353,6 +216,8 @@ class Scanner:
     @classmethod
     def of(cls, contract: SourceTable) -> Scanner:
         """Return the scanner of a contract's dialect."""
+        if contract.format == "jsonl":
+            return cls(_UNIT_SEPARATOR, -1, False)
         quote = ord(contract.quote) if contract.quote else -1
         # In a file of one column a blank line is a record with an empty value.
         return cls(ord(contract.delimiter), quote, len(contract.columns) == 1)
@@ -377,7 +242,7 @@ class Scanner:
         Four comparisons a byte, where finding the positions of line ends costs ten times that.
         """
         feeds = returns = pairs = 0
-        has_nul = has_underscore = False
+        has_nul, signs = False, Signs.none()
         last = -1
         with path.open("rb") as file:
             while raw := file.read(_QUICK_BLOCK):
@@ -398,18 +263,17 @@ class Scanner:
                 if follows_feed.any() or (returns and (pairs < returns - 1 or feeds > returns)):
                     return None
                 has_nul = has_nul or _NUL in raw
-                has_underscore = has_underscore or _UNDERSCORE in raw
+                signs = signs.seen_in(raw)
                 last = raw[-1]
         if returns and not feeds == returns == pairs:
             return None
         is_ended = last in (-1, _LF)
-        return Survey(
-            feeds + (not is_ended), "none", -1, True, has_nul, has_underscore, False, is_ended
-        )
+        return Survey(feeds + (not is_ended), "none", -1, True, has_nul, signs, False, is_ended)
 
     def _survey(self, path: Path, *, is_exact: bool) -> Survey:
         lines = pairs = feeds = returns = blank = 0
-        has_nul = has_quote = has_underscore = has_inner = False
+        has_nul = has_quote = has_inner = False
+        signs = Signs.none()
         last, broken_record = _LF, -1
         for block in self._blocks(path, is_exact=is_exact):
             seconds, blanks = block.seconds(), block.blanks()
@@ -423,8 +287,8 @@ class Scanner:
             pairs += int(np.count_nonzero(seconds))
             blank += int(np.count_nonzero(blanks))
             lines += int(np.count_nonzero(is_line))
-            has_nul = has_nul or bool((block.data == _NUL).any())
-            has_underscore = has_underscore or bool((block.data == _UNDERSCORE).any())
+            has_nul = has_nul or _NUL in block.raw
+            signs = signs.seen_in(block.raw)
             has_quote = has_quote or block.has_quote
             has_inner = has_inner or block.has_inner
             last = int(block.data[-1])
@@ -437,7 +301,7 @@ class Scanner:
             broken_record=broken_record,
             is_uniform=len(kinds) <= 1 and returns == pairs and (blank == 0 or self.keeps_blank),
             has_nul=has_nul,
-            has_underscore=has_underscore,
+            signs=signs,
             has_inner_line_ends=has_inner,
             is_ended=is_ended,
         )
@@ -455,15 +319,16 @@ class Scanner:
                 out.write(data[keep].tobytes())
 
     def records(self, text: TextFile, numbers: Sequence[int], *, largest: int) -> Iterator[bytes]:
-        """Yield the records of the given ascending numbers, the header being 0.
+        """Yield the records of the given ascending numbers, the first that is no header being 1.
 
         Of a record longer than `largest` bytes only the start is returned.
         """
-        wanted = np.unique(np.asarray(numbers, dtype=np.int64))
+        shift = 1 - text.header_records
+        wanted = np.unique(np.asarray(numbers, dtype=np.int64)) - shift
         spans = self._spans(text, wanted)
         with text.path.open("rb") as file:
             for number in numbers:
-                start, end = spans[number]
+                start, end = spans[number - shift]
                 file.seek(start)
                 yield file.read(min(end - start, largest)).rstrip(b"\r\n")
 
@@ -499,7 +364,7 @@ class Scanner:
         A quote that is opened by mistake swallows records until another one closes it; the file
         is then still well-formed. Records cut by a block's edge are not looked at.
         """
-        seen = 0
+        seen = 1 - text.header_records
         for block in self._blocks(text.path, is_exact=text.survey.quoting == "stray"):
             if block.has_inner:
                 every = np.flatnonzero(block.data == _LF)
@@ -538,7 +403,7 @@ class Scanner:
                     opened = start + walk.opened if walk.opened >= 0 else opened
                 previous = _bytes_before(data, ends, before)
                 has_inner = len(ends) < len(every)
-                yield _Block(data, start, ends, previous, len(quotes) > 0, has_inner, broken)
+                yield _Block(raw, data, start, ends, previous, len(quotes) > 0, has_inner, broken)
                 before, start, raw = raw[-1], start + len(raw), following
         if inside and not is_exact:
             raise _IrregularQuotesError
@@ -546,7 +411,7 @@ class Scanner:
             # An empty block that says where the quote stands that nothing closes.
             nothing: Bytes = np.zeros(1, dtype=np.uint8)
             at_end = _bytes_before(nothing, _NO_POSITIONS, -1)
-            yield _Block(nothing, opened, _NO_POSITIONS, at_end, True, False, 0)
+            yield _Block(b"\0", nothing, opened, _NO_POSITIONS, at_end, True, False, 0)
 
     def _outside_by_parity(
         self,

@@ -17,10 +17,14 @@ from cdp_pipeline.ingest.values import Parsed
 from cdp_pipeline.warehouse.engine import Connection, identifier, literal, sealed_connection
 
 NUL_PROBLEM = 65_535
+SHAPE_PROBLEM = 65_534
+"""A record that is no row at all, in formats where the engine cannot tell."""
+
 # Version 2 encodings are smaller and a tenth quicker to write; pyarrow, pandas and Spark read them.
+# A dictionary is kept where a column has few values; trying one of thousands costs a sixth more.
 PARQUET_OPTIONS = (
     "(format parquet, parquet_version v2, compression zstd, compression_level 1,"
-    " use_tmp_file false)"
+    " dictionary_size_limit 100, use_tmp_file false)"
 )
 
 
@@ -54,13 +58,20 @@ def write_rows(
     columns: Mapping[str, tuple[str, Parsed]],
     *,
     has_nul: bool,
+    is_broken: str = "",
 ) -> int:
-    """Write all rows of the right shape, typed and in the file's order; return how many."""
+    """Write all rows of the right shape, typed and in the file's order; return how many.
+
+    `is_broken` is a condition over `source` for records that are no rows at all.
+    """
     contract = job.contract
     layer = source
     for depth in range(-1, max(len(parsed.steps) for _, parsed in columns.values())):
-        layer = f"(select {', '.join(_layer(depth, columns))} from {layer})"
+        also = [] if not is_broken else [f"{is_broken} as b" if depth < 0 else "b"]
+        layer = f"(select {', '.join([*_layer(depth, columns), *also])} from {layer})"
     problem = _problem_case(contract, columns, has_nul=has_nul)
+    if is_broken:
+        problem = f"case when b then {SHAPE_PROBLEM}::usmallint else {problem} end"
     wanted = ", ".join(f"v{place} as {identifier(name)}" for place, name in enumerate(columns))
     return int(
         con.execute(

@@ -3,7 +3,8 @@
 Belongs here: parsing text (numbers with decimal commas, dates in several formats, local times),
 conversion of Parquet types, and the reason and repair hint of a value that does not fit. An
 expression gives null for a value that does not fit; it never raises, and never guesses: ``1.5`` is
-no integer, ``infinity`` no date, ``1.234`` no decimal where the decimal sign is a comma.
+no integer, ``infinity`` no date, ``1.234`` no decimal where the decimal sign is a comma, and
+``1.234`` none of two decimals either, unless its contract has it rounded.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -31,7 +33,53 @@ _HAS_OFFSET = r"[0-9] ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _FROM_WORDS = "timestamp '1900-01-01', timestamp '1970-01-01'"
 _FIRST_YEAR, _LAST_YEAR = 1970, 2060
 # Excel groups with a space, a no-break space or a narrow no-break space.
-_SPACES = "[ \u00a0\u202f]"
+_SPACES = "[ \u00a0\u202f\u2009]"
+_APOSTROPHES = "['\u2019]"
+_MINUS = "\u2212"
+_EXPONENT = "[+-]?[0-9]+([.][0-9]+)?[eE][+-]?[0-9]{1,3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """Signs that occur in a file and make its values harder to read.
+
+    Most files have none of them, and reading is quicker for it.
+
+    Attributes
+    ----------
+    underscore : bool
+        DuckDB's own number syntax takes 1_000; nobody's export means it.
+    minus : bool
+        The true minus sign, which Nordic settings write.
+    formula : bool
+        ``="``, with which spreadsheets keep a number a text.
+    tail : bytes
+        The last bytes seen: a sign may stand at the edge of two blocks.
+    """
+
+    underscore: bool = True
+    minus: bool = True
+    formula: bool = True
+    tail: bytes = b""
+
+    @classmethod
+    def none(cls) -> Signs:
+        """Return what is known before the first byte."""
+        return cls(False, False, False)
+
+    def seen_in(self, block: bytes) -> Signs:
+        """Return what is known after one more block."""
+        edge = self.tail + block[:2]
+        minus, formula = _MINUS.encode(), b'="'
+        return Signs(
+            self.underscore or b"_" in block,
+            self.minus or minus in block or minus in edge,
+            self.formula or formula in block or formula in edge,
+            block[-2:],
+        )
+
+
+_ALL_SIGNS = Signs()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +103,7 @@ class Parsed:
 
 
 def parse_text(
-    column: Column,
-    contract: SourceTable,
-    *,
-    first: str = "raw",
-    may_have_underscores: bool = True,
+    column: Column, contract: SourceTable, *, first: str = "raw", signs: Signs = _ALL_SIGNS
 ) -> Parsed:
     """Return how a column is made from text.
 
@@ -69,27 +113,70 @@ def parse_text(
     contract : SourceTable
     first : str
         The text, as an expression over ``raw``.
-    may_have_underscores : bool
-        Whether there is an underscore anywhere in the file.
+    signs : Signs
+        What occurs in the file.
     """
+    if signs.formula and contract.format == "csv":
+        # Excel writes ="0012" so that it does not read 12; the text is what stands inside.
+        inner = f"regexp_replace({first}, '^=\"([^\"]*)\"$', '\\1')"
+        first = f"case when starts_with({first}, '=\"') then nullif({inner}, '') else {first} end"
     if column.kind == "text":
         return Parsed((first,))
     if column.kind == "boolean":
         return Parsed((f"lower(trim({first}))", _boolean(column)))
     if column.kind == "date":
-        return Parsed((*_time(column.format or ("%Y-%m-%d",), first), "cast(value as date)"))
+        formats = column.format or ("%Y-%m-%d",)
+        return Parsed((*_time(formats, contract, first), "cast(value as date)"))
     if column.kind == "timestamp":
         return _timestamp(column, contract, first)
-    if column.kind == "integer":
-        number = _plain_number(contract, first)
-        if number == (first,):
-            return Parsed((f"try_cast({first} as bigint)", _checked_integer(first)))
-        return Parsed((*number, f"case when {_IS_INTEGER} then try_cast(value as bigint) end"))
-    typed = f"try_cast(value as {column.type})"
-    if may_have_underscores:
-        # DuckDB's own number syntax takes 1_000, nobody's export means it.
-        typed = f"case when not contains(value, '_') then {typed} end"
-    return Parsed((*_plain_number(contract, first), typed))
+    number = _plain_number(column, contract, first, signs)
+    if column.kind == "decimal":
+        return Parsed((*number, _decimal(column, contract, signs)))
+    if number == (first,):
+        return Parsed((f"try_cast({first} as bigint)", _checked_integer(contract, first)))
+    return Parsed(
+        (
+            *number,
+            f"case when {_IS_INTEGER} then try_cast(value as bigint){_scientific(contract)} end",
+        )
+    )
+
+
+def _decimal(column: Column, contract: SourceTable, signs: Signs) -> str:
+    """Return a decimal that has no more decimals than its type, whatever the zeros at its end."""
+    typed, scale = f"try_cast(value as {column.type})", column.scale
+    # The engine rounds, and takes 1e3 and 1_000.
+    plain = ["not contains(value, 'e')", "not contains(value, 'E')"]
+    if signs.underscore:
+        plain.append("not contains(value, '_')")
+    if column.rounding is None:
+        point = "instr(value, '.')"
+        plain.append(f"({point} = 0 or length(value) - {point} <= {scale})")
+    exact = f" *[+-]?[0-9]*([.][0-9]{{0,{scale}}}0*)? *"
+    return (
+        f"case when {' and '.join(plain)} then {typed}"
+        f" when regexp_full_match(value, {literal(exact)}) then {typed}"
+        f"{_scientific(contract, column)} end"
+    )
+
+
+def _scientific(contract: SourceTable, column: Column | None = None) -> str:
+    """Return the branch of a ``case`` for numbers with an exponent, if the contract takes them."""
+    if "exponent" not in contract.numbers:
+        return ""
+    number = "try_cast(value as double)"
+    kind = column.type if column is not None else "bigint"
+    is_rounded = column is not None and column.rounding is not None
+    exact = "" if is_rounded else f" and {_is_near(number, f'try_cast({number} as {kind})')}"
+    return (
+        f" when regexp_full_match(value, {literal(f' *{_EXPONENT} *')}){exact}"
+        f" then try_cast({number} as {kind})"
+    )
+
+
+def _is_near(number: str, rounded: str, precision: str = "1e-9") -> str:
+    """Return whether a double is a rounded number but for the noise of its binary form."""
+    return f"abs({number} - cast({rounded} as double)) <= {precision} * greatest(1, abs({number}))"
 
 
 _INTEGERS = frozenset(
@@ -111,7 +198,9 @@ def parse_typed(column: Column, contract: SourceTable, file_type: str) -> Parsed
     """
     given = file_type.lower()
     if given == "varchar" or given.startswith("enum"):
-        return parse_text(column, contract, first="nullif(cast(raw as varchar), '')")
+        nulls = ", ".join(literal(word) for word in dict.fromkeys(("", *contract.null_values)))
+        text = f"case when cast(raw as varchar) not in ({nulls}) then cast(raw as varchar) end"
+        return parse_text(column, contract, first=text)
     if column.kind == "text":
         fits = given in _INTEGERS | {"uuid", "date"}
         return Parsed(("cast(raw as varchar)",)) if fits else None
@@ -125,9 +214,15 @@ def parse_typed(column: Column, contract: SourceTable, file_type: str) -> Parsed
 def _number_from(column: Column, given: str) -> Parsed | None:
     if given not in _INTEGERS | {"double", "float"} and not given.startswith("decimal"):
         return None
-    if column.kind == "integer" and given not in _INTEGERS:
-        return Parsed(("case when raw = floor(raw) then try_cast(raw as bigint) end",))
-    return Parsed((f"try_cast(raw as {column.type})",))
+    typed = f"try_cast(raw as {column.type})"
+    if column.rounding is not None:
+        return Parsed((typed,))
+    if given in ("double", "float"):
+        near = _is_near("raw", "value", "1e-9" if given == "double" else "1e-6")
+        if column.kind == "integer":
+            near = "raw = floor(raw)"
+        return Parsed((typed, f"case when {near} then value end"))
+    return Parsed((typed, "case when value = raw then value end"))
 
 
 def _time_from(column: Column, contract: SourceTable, given: str) -> Parsed | None:
@@ -145,17 +240,37 @@ def _time_from(column: Column, contract: SourceTable, given: str) -> Parsed | No
     return None
 
 
-def _plain_number(contract: SourceTable, first: str) -> tuple[str, ...]:
+def _plain_number(
+    column: Column, contract: SourceTable, first: str, signs: Signs
+) -> tuple[str, ...]:
     """Return text with ``.`` as decimal sign and no grouping; null where the signs do not fit."""
     steps: tuple[str, ...] = (first,)
+    if signs.minus:
+        steps += (f"replace(value, '{_MINUS}', '-')",)
+    if column.unit:
+        unit = "|".join(re.escape(sign) for sign in sorted(column.unit, key=len, reverse=True))
+        before = rf"(?i)^([ ]*[-+(]?){_SPACES}*(?:{unit}){_SPACES}*"
+        after = rf"(?i){_SPACES}*(?:{unit}){_SPACES}*([-)]?[ ]*)$"
+        steps += (
+            f"regexp_replace(value, {literal(before)}, '\\1')",
+            f"regexp_replace(value, {literal(after)}, '\\1')",
+        )
+    if "parentheses" in contract.numbers:
+        is_so = "regexp_full_match(value, ' *[(][^-+()]*[)] *')"
+        steps += (f"case when {is_so} then '-' || trim(trim(value), '()') else value end",)
+    if "trailing_minus" in contract.numbers:
+        is_so = "regexp_full_match(value, '[^-+]*- *')"
+        steps += (f"case when {is_so} then '-' || trim(trim(trim(value), '-')) else value end",)
     if contract.thousands:
-        group = _SPACES if contract.thousands == " " else "[" + contract.thousands + "]"
+        group = {" ": _SPACES, "'": _APOSTROPHES}.get(
+            contract.thousands, "[" + contract.thousands + "]"
+        )
         point = "[.]" if contract.decimal == "." else ","
         grouped = rf" *[+-]?[0-9]{{1,3}}({group}[0-9]{{3}})+({point}[0-9]*)? *"
         steps += (
-            f"case when not regexp_matches(value, {literal(group)}) then value"
-            f" when regexp_full_match(value, {literal(grouped)})"
-            f" then regexp_replace(value, {literal(group)}, '', 'g') end",
+            f"case when not regexp_matches(trim(value), {literal(group)}) then value"
+            f" when regexp_full_match(trim(value), {literal(grouped)})"
+            f" then regexp_replace(trim(value), {literal(group)}, '', 'g') end",
         )
     if contract.decimal == ",":
         steps += ("case when not contains(value, '.') then replace(value, ',', '.') end",)
@@ -165,11 +280,12 @@ def _plain_number(contract: SourceTable, first: str) -> tuple[str, ...]:
 _IS_INTEGER = "regexp_full_match(value, ' *[+-]?[0-9]+([.]0*)? *')"
 
 
-def _checked_integer(first: str) -> str:
+def _checked_integer(contract: SourceTable, first: str) -> str:
     # The cast alone takes 1.5, 0x1F, 1_000 and 1e3. Writing the result back and comparing settles
     # nearly every value without a regular expression.
     plain = _IS_INTEGER.replace("value", first)
-    return f"case when cast(value as varchar) = {first} or {plain} then value end"
+    other = re.sub(r"\bvalue\b", lambda _: first, _scientific(contract))
+    return f"case when cast(value as varchar) = {first} or {plain} then value{other} end"
 
 
 def _boolean(column: Column) -> str:
@@ -182,15 +298,52 @@ def _boolean(column: Column) -> str:
     )
 
 
-def _time(formats: tuple[str, ...], first: str) -> tuple[str, str]:
+def _time(formats: tuple[str, ...], contract: SourceTable, first: str) -> tuple[str, ...]:
     """Return the first format that parses, for years of four digits."""
-    listed = ", ".join(literal(pattern) for pattern in formats)
-    patterns = f"[{listed}]" if len(formats) > 1 else listed
+    steps: tuple[str, ...] = (first,)
+    if contract.month_names and any("%b" in f or "%B" in f for f in formats):
+        steps += ("lower(value)", _numbered_month(contract))
+        formats = tuple(re.sub("%[bB]", "%m", pattern) for pattern in formats)
+    # %Y would take 24 for the year 24, which is then no date: years of two digits go first.
+    ordered = sorted(formats, key=lambda pattern: "%y" not in pattern)
+    patterns = [literal(pattern) for pattern in ordered if "%" in pattern]
+    ways = []
+    if patterns:
+        listed = f"[{', '.join(patterns)}]" if len(patterns) > 1 else patterns[0]
+        ways.append(f"try_strptime(value, {listed})")
+    if "excel" in formats:
+        ways.append(_EXCEL)
+    parsed = f"coalesce({', '.join(ways)})" if len(ways) > 1 else ways[0]
     # DuckDB reads `infinity` as 1900-01-01 and `epoch` as 1970-01-01; neither has a digit.
     is_date = f"(value not in ({_FROM_WORDS}) or regexp_matches({first}, '[0-9]'))"
+    checked = f"case when value >= timestamp '1000-01-01' and {is_date} then value end"
+    if steps == (first,):
+        return (re.sub(r"\bvalue\b", lambda _: first, parsed), checked)
+    return (*steps, parsed, checked)
+
+
+# Excel counts days from 1899-12-30; before March 1900 it counts a day that never was.
+_EXCEL = (
+    "case when regexp_full_match(value, ' *[0-9]{2,7}([.,][0-9]+)? *')"
+    " and try_cast(replace(value, ',', '.') as double) between 61 and 2958465.99"
+    " then timestamp '1899-12-30' + to_milliseconds(cast(round("
+    "try_cast(replace(value, ',', '.') as double) * 86400) * 1000 as bigint)) end"
+)
+
+
+def _numbered_month(contract: SourceTable) -> str:
+    """Return text with the month's name replaced by its number."""
+    names = {name.lower(): number for number, name in enumerate(contract.month_names, 1)}
+    short = [name[:3] for name in names]
+    names |= {
+        name[:3]: number for name, number in list(names.items()) if short.count(name[:3]) == 1
+    }
+    listed = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    whole = literal(rf"({listed})\pL*[.]?")
+    cases = " ".join(f"when {literal(name)} then '{n:02d}'" for name, n in names.items())
     return (
-        f"try_strptime({first}, {patterns})",
-        f"case when value >= timestamp '1000-01-01' and {is_date} then value end",
+        f"case when regexp_matches(value, {whole}) then replace(value, regexp_extract(value,"
+        f" {whole}), case regexp_extract(value, {whole}, 1) {cases} end) else value end"
     )
 
 
@@ -199,23 +352,35 @@ def _timestamp(column: Column, contract: SourceTable, first: str) -> Parsed:
     formats = column.format or _ISO_TIMES
     with_offset = tuple(f for f in formats if "%z" in f)
     in_utc = tuple(f for f in formats if f.endswith("Z") and f not in with_offset)
-    naive = tuple(f for f in formats if f not in with_offset and f not in in_utc)
+    counted = tuple(f for f in formats if f in ("unix", "unix_ms"))
+    naive = tuple(f for f in formats if f not in (*with_offset, *in_utc, *counted))
     others = [f"try_strptime({first}, {literal(pattern)})" for pattern in in_utc]
     others += [
         f"make_timestamp(epoch_us(try_strptime({first}, {literal(pattern)})))"
         for pattern in with_offset
     ]
+    others += [_counted(first, 1_000_000 if f == "unix" else 1_000) for f in counted]
     if not column.format:
         offset = f"regexp_matches({first}, {literal(_HAS_OFFSET)})"
         moment = f"make_timestamp(epoch_us(try_cast({first} as timestamptz)))"
         # Times without an offset, which are nearly all, are told by their length.
         others.append(f"case when length({first}) > 16 and {offset} then {moment} end")
-    local = _time(naive, first) if naive else ("cast(null as timestamp)",)
+    local = _time(naive, contract, first) if naive else ("cast(null as timestamp)",)
     steps = (*local, shifted("value", contract.time_zone))
     if not others:
         return Parsed(steps)
     checked = "case when moment >= timestamp '1000-01-01' then moment end"
     return Parsed((*steps, f"coalesce(value, {checked})"), f"coalesce({', '.join(others)})")
+
+
+def _counted(first: str, microseconds: int) -> str:
+    """Return the moment that lies a number of seconds, or parts of them, after 1970."""
+    return (
+        f"case when regexp_full_match({first}, ' *-?[0-9]{{1,14}}([.][0-9]{{1,9}})? *')"
+        f" and abs(try_cast({first} as decimal(38,9))) * {microseconds} < 253402300800000000 then"
+        f" make_timestamp(cast(round(try_cast({first} as decimal(38,9)) * {microseconds})"
+        " as bigint)) end"
+    )
 
 
 def shifted(local: str, zone: str) -> str:
@@ -278,10 +443,11 @@ def reason(column: Column, contract: SourceTable) -> str:
     if column.kind == "integer":
         return "not a whole number"
     if column.kind == "decimal":
-        digits, decimals = column.type[8:-1].split(",")
+        digits = int(column.type[8:-1].split(",")[0])
+        after = "" if column.rounding else f" and {column.scale} after it"
         return (
-            f"not a number with at most {int(digits) - int(decimals)} digits before the decimal"
-            f" sign '{contract.decimal}'"
+            f"not a number with at most {digits - column.scale} digits before the decimal sign"
+            f" '{contract.decimal}'{after}"
         )
     if column.kind == "boolean":
         return f"none of {', '.join((*column.true_values, *column.false_values))}"
@@ -294,7 +460,7 @@ def repair_hint(column: Column, contract: SourceTable) -> str:
     place = contract.where(f"columns.{column.name}")
     field = {
         "integer": "type",
-        "decimal": "decimal, thousands or type",
+        "decimal": "decimal, thousands, rounding or type",
         "boolean": "true_values and false_values",
     }.get(column.kind, "format")
     return f"Mend the value in the source, or change {field} at {place}, and deliver again."

@@ -85,7 +85,8 @@ def test_a_refused_delivery_leaves_the_last_good_data(shop: Shop) -> None:
     (refused,) = shop.load().new
     assert refused.reason == (
         "2 of 3 records are bad (67%, at most 20% are allowed):"
-        " amount: not a number with at most 16 digits before the decimal sign '.' (2 records)"
+        " amount: not a number with at most 16 digits before the decimal sign '.'"
+        " and 2 after it (2 records)"
     )
     assert (refused.rows_delivered, refused.rows_refused, refused.rows_loaded) == (3, 3, 0)
     assert shop.current() == before

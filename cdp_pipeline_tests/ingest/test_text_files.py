@@ -80,7 +80,7 @@ def test_a_mismatch_says_what_was_found_and_what_to_change(
 def test_a_file_that_unpacks_to_far_too_much_is_refused(
     make_shop: ShopMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cdp_pipeline.ingest.text_files.ALWAYS_ALLOWED_BYTES", 1 << 20)
+    monkeypatch.setattr("cdp_pipeline.ingest.plain_text.ALWAYS_ALLOWED_BYTES", 1 << 20)
     shop = make_shop()
     shop.land("orders.csv.gz", gzip.compress(TEXT.encode() + b"\n" * (8 << 20)))
     delivery = shop.load_one()
