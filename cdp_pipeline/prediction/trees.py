@@ -37,19 +37,36 @@ class BoostedTrees:
 
     @classmethod
     def of_outcome(
-        cls, matrix: Floats, outcome: Floats, *, seed: int, iterations: int = 100
+        cls,
+        matrix: Floats,
+        outcome: Floats,
+        *,
+        seed: int,
+        iterations: int = 100,
+        weight: Floats | None = None,
+        shape: Mapping[str, Any] | None = None,
     ) -> Self:
         """Fit to an outcome of 0 or 1, rows in a fixed order; ``raw`` is in log odds.
 
         Early stopping would hold back rows by their position, and with it the result would
         depend on the order of rows; few and shallow trees keep it from learning by heart.
+
+        Parameters
+        ----------
+        weight
+            How many rows each row stands for.
+        shape
+            What differs from the usual trees.
         """
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return cls._of(
             HistGradientBoostingClassifier(
-                **_SHAPE, **_size(matrix), max_iter=iterations, random_state=seed
-            ).fit(matrix, outcome)
+                **{**_SHAPE, **(shape or {})},
+                **_size(matrix),
+                max_iter=iterations,
+                random_state=seed,
+            ).fit(matrix, outcome, sample_weight=weight)
         )
 
     @classmethod
@@ -73,16 +90,15 @@ class BoostedTrees:
     def raw(self, matrix: Floats) -> Floats:
         """Return the sum of the trees per row, before any link."""
         from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-        from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
         no_categories = np.zeros((0, 8), dtype=np.uint32)
         places = np.zeros(matrix.shape[1], dtype=np.uint32)
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
         total = np.full(len(rows), self.start)
-        threads = _openmp_effective_n_threads()
         for nodes in self.trees:
             tree = TreePredictor(nodes, no_categories, no_categories)
-            total += tree.predict(rows, no_categories, places, threads)
+            # one thread: callers score batches side by side, and threads that wait cost CPU
+            total += tree.predict(rows, no_categories, places, 1)
         return total
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,0 +1,383 @@
+"""Which products may be right for a customer, and what speaks for each.
+
+Here belong finding candidates (the customer's own products, those bought together with them, those
+of similar customers, best sellers), their features, and the evidence behind a chosen one. How
+features become a score is learned in ``model``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cdp_pipeline.prediction.bgnbd import Floats
+from cdp_pipeline.prediction.recommendations.past import Past, Singles, directions
+from cdp_pipeline.prediction.recommendations.purchases import Ints, pair_keys
+
+OWN_CANDIDATES = 80
+TOGETHER_CANDIDATES = 20
+SIMILAR_CANDIDATES = 25
+POPULAR_CANDIDATES = 20
+NEAREST = 100
+# Cells of customers x products looked at together: bounds memory whatever the shop's size.
+BATCH_CELLS = 6_000_000
+BATCH_CUSTOMERS = 1024
+
+SOURCES = ("own_history", "bought_together", "similar_customers", "popular")
+
+FEATURES = (
+    "visits_bought",
+    "share_of_visits",
+    "quick_memory",
+    "slow_memory",
+    "visits_since",
+    "days_since",
+    "visits_overdue",
+    "days_overdue",
+    "in_last_visit",
+    "newest_buyers",
+    "recent_buyers",
+    "trend",
+    "repeat_share",
+    "product_gap_visits",
+    "product_gap_days",
+    "together",
+    "similar",
+    "category_share",
+    "customer_visits",
+    "products_per_visit",
+    "customer_repeat_share",
+    "recency_days",
+    "tenure_days",
+)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates of a batch of customers, ordered by customer and product.
+
+    Attributes
+    ----------
+    customer, product
+        Numbers, as in the purchases.
+    features
+        One column per name in ``FEATURES``; nan where there is nothing to say.
+    lists
+        What the batch was drawn from, for ``evidence``.
+    """
+
+    customer: Ints
+    product: Ints
+    features: Floats
+    lists: Lists
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The relations of a batch of customers, customers x products, and their best entries."""
+
+    customers: Ints
+    together: Singles
+    similar: Singles
+    best_together: Singles
+    best_similar: Singles
+    nearest: Ints
+
+
+def batches(past: Past, customers: Ints) -> Iterator[Ints]:
+    """Yield customers in parts of a fixed size, so that memory is bounded."""
+    size = max(16, min(BATCH_CUSTOMERS, BATCH_CELLS // max(past.product_count, 1)))
+    for first in range(0, len(customers), size):
+        yield customers[first : first + size]
+
+
+def find_candidates(
+    past: Past, customers: Ints, allowed: NDArray[np.bool_] | None = None
+) -> Candidates:
+    """Return the candidates of a batch of customers and their features.
+
+    Parameters
+    ----------
+    customers
+        Sorted numbers of customers with a purchase.
+    allowed
+        Per product, whether it may be recommended; all may when it is not given.
+    """
+    lists, tops = _relations(past, customers, allowed)
+    count = past.product_count
+    own, place = past.pairs.of(customers)
+    own, place = _strongest_own(past, own, place)
+    popular = past.products.by_popularity
+    if allowed is not None:
+        popular = popular[allowed[popular]]
+        keep = allowed[past.pairs.product[own]]
+        own, place = own[keep], place[keep]
+    offset = np.arange(len(customers), dtype=np.int64)[:, None] * count
+    own_cells = place * count + past.pairs.product[own]
+    cells = np.unique(
+        np.concatenate(
+            [own_cells, (offset + popular[:POPULAR_CANDIDATES]).ravel()]
+            + [(offset + top)[is_real] for top, is_real in tops]
+        )
+    )
+    own_row = np.full(len(customers) * count, -1, dtype=np.int32)
+    own_row[own_cells] = own
+    features = _features(past, customers, cells, own_row[cells], lists)
+    return Candidates(customers[cells // count], cells % count, features, lists)
+
+
+def _relations(
+    past: Past, customers: Ints, allowed: NDArray[np.bool_] | None
+) -> tuple[Lists, list[tuple[Ints, NDArray[np.bool_]]]]:
+    """Return both relations of a batch and the best products by each."""
+    habits = past.habits[customers]
+    together = (habits @ past.together).toarray().astype(np.float32, copy=False)
+    similar, nearest = _similar(past, customers, habits)
+    if allowed is not None:
+        together[:, ~allowed] = 0.0
+        similar[:, ~allowed] = 0.0
+    tops, values = [], []
+    for scores, most in ((together, TOGETHER_CANDIDATES), (similar, SIMILAR_CANDIDATES)):
+        top = _largest(scores, most)
+        value = np.take_along_axis(scores, top, axis=1)
+        tops.append((top, value > 0))
+        values.append(value)
+    return Lists(customers, together, similar, values[0], values[1], nearest), tops
+
+
+def _similar(past: Past, customers: Ints, habits: Any) -> tuple[Singles, Ints]:
+    """Return how much the most similar customers buy of each product, and who they are."""
+    from scipy import sparse
+
+    if not len(past.neighbours):
+        nobody = np.zeros((len(customers), 0), dtype=np.int64)
+        return np.zeros((len(customers), past.product_count), dtype=np.float32), nobody
+    likeness = (directions(habits) @ past.neighbour_directions).toarray()
+    likeness = likeness.astype(np.float32, copy=False)
+    # nobody is their own neighbour
+    place = np.minimum(np.searchsorted(past.neighbours, customers), len(past.neighbours) - 1)
+    itself = np.flatnonzero(past.neighbours[place] == customers)
+    likeness[itself, place[itself]] = 0.0
+    nearest = _largest(likeness, NEAREST)
+    weight = np.take_along_axis(likeness, nearest, axis=1)
+    weights = sparse.csr_matrix(
+        (
+            weight.ravel(),
+            nearest.ravel(),
+            np.arange(len(customers) + 1) * nearest.shape[1],
+        ),
+        shape=likeness.shape,
+    )
+    bought = (weights @ past.neighbour_habits).toarray().astype(np.float32, copy=False)
+    bought /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-9)
+    return bought, np.where(weight > 0, nearest, -1)
+
+
+def _largest(scores: Singles, most: int) -> Ints:
+    """Return the columns of the largest entries of each row, in no particular order."""
+    most = min(most, scores.shape[1])
+    if most == scores.shape[1]:
+        return np.tile(np.arange(most), (len(scores), 1))
+    return np.argpartition(scores, scores.shape[1] - most, axis=1)[:, scores.shape[1] - most :]
+
+
+def _strongest_own(past: Past, own: Ints, place: Ints) -> tuple[Ints, Ints]:
+    """Keep the own products that a customer's memory holds best."""
+    counts = np.bincount(place)
+    if not len(own) or counts.max() <= OWN_CANDIDATES:
+        return own, place
+    order = np.lexsort((past.pairs.product[own], -past.pairs.slow[own], place))
+    starts = np.cumsum(counts) - counts
+    rank = np.empty(len(own), dtype=np.int64)
+    rank[order] = np.arange(len(own)) - starts[place[order]]
+    keep = rank < OWN_CANDIDATES
+    return own[keep], place[keep]
+
+
+def _features(past: Past, customers: Ints, cells: Ints, row: Ints, lists: Lists) -> Floats:
+    """Return the features of the cells; ``row`` is the customer's pair, -1 for new products."""
+    place, product = np.divmod(cells, past.product_count)
+    customer = customers[place]
+    is_own = row >= 0
+    rows = row[is_own]
+    pairs, people = past.pairs, past.customers
+    visits = people.visits[customer].astype(np.float64)
+    bought = pairs.visits[rows]
+    own_visits = visits[is_own]
+    since = own_visits - pairs.last_visit[rows]
+    days = (past.day - pairs.last_day[rows]).astype(np.float64)
+    values: dict[str, Any] = {
+        "visits_since": (since, np.nan),
+        "days_since": (days, np.nan),
+        "visits_bought": (bought, 0.0),
+        "share_of_visits": (bought / own_visits, 0.0),
+        "quick_memory": (pairs.quick[rows], 0.0),
+        "slow_memory": (pairs.slow[rows], 0.0),
+        # the customer's own rhythm, pulled to that of all buyers of the product
+        "visits_overdue": (
+            (since + 1) / (usual_gap_visits(past, rows) + 1.0),
+            np.nan,
+        ),
+        "days_overdue": (days / (usual_gap_days(past, rows) + 1.0), np.nan),
+        "in_last_visit": (since == 0, 0.0),
+    }
+    matrix = np.empty((len(cells), len(FEATURES)))
+    for column, name in enumerate(FEATURES):
+        if name in values:
+            own_values, otherwise = values[name]
+            matrix[:, column] = otherwise
+            matrix[is_own, column] = own_values
+        else:
+            matrix[:, column] = _shared_feature(name, past, place, product, customer, lists)
+    return matrix
+
+
+def _shared_feature(
+    name: str, past: Past, place: Ints, product: Ints, customer: Ints, lists: Lists
+) -> Any:
+    """Return a feature that does not need the product to be the customer's own."""
+    people, goods = past.customers, past.products
+    match name:
+        case "newest_buyers":
+            return np.log1p(goods.newest_buyers)[product]
+        case "recent_buyers":
+            return np.log1p(goods.recent_buyers)[product]
+        case "trend":
+            return (np.log1p(goods.newest_buyers) - np.log1p(goods.recent_buyers))[product]
+        case "repeat_share":
+            return goods.repeat_share[product]
+        case "product_gap_visits":
+            return goods.gap_visits[product]
+        case "product_gap_days":
+            return goods.gap_days[product]
+        case "together":
+            return lists.together[place, product]
+        case "similar":
+            return lists.similar[place, product]
+        case "category_share":
+            return _category_share(past, place, product, lists.customers)
+        case "customer_visits":
+            return people.visits[customer]
+        case "products_per_visit":
+            return (people.lines / np.maximum(people.visits, 1))[customer]
+        case "customer_repeat_share":
+            return (1.0 - people.products / np.maximum(people.lines, 1))[customer]
+        case "recency_days":
+            return past.day - people.last_day[customer]
+        case "tenure_days":
+            return (people.last_day - people.first_day)[customer]
+    raise ValueError(f"unknown feature {name!r}")
+
+
+def _category_share(past: Past, place: Ints, product: Ints, customers: Ints) -> Any:
+    """Return the share of the customer's habits in the product's category; nan without one."""
+    if past.category_of.shape[1] == 0:
+        return np.nan
+    shares = (past.habits[customers] @ past.category_of).toarray()
+    category = past.category[product]
+    return np.where(category >= 0, shares[place, np.maximum(category, 0)], np.nan)
+
+
+def usual_gap_visits(past: Past, rows: Ints) -> Floats:
+    """Return the visits usually between two purchases of the product, as ``usual_gap_days``."""
+    pairs = past.pairs
+    span = (pairs.last_visit[rows] - pairs.first_visit[rows]).astype(np.float64)
+    return np.asarray((span + past.products.gap_visits[pairs.product[rows]]) / pairs.visits[rows])
+
+
+def usual_gap_days(past: Past, rows: Ints) -> Floats:
+    """Return the days usually between two purchases of the product, by pair of the past.
+
+    The customer's own gaps, pulled towards everybody's with the weight of one gap.
+    """
+    pairs = past.pairs
+    span = (pairs.last_day[rows] - pairs.first_day[rows]).astype(np.float64)
+    return np.asarray((span + past.products.gap_days[pairs.product[rows]]) / pairs.visits[rows])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks most for a chosen product.
+
+    Attributes
+    ----------
+    source
+        Place in ``SOURCES``.
+    because
+        For *bought together*: the customer's own product; else -1.
+    count
+        As the column ``evidence_count``.
+    own_row
+        The customer's pair of this product; -1 when it is new to the customer.
+    """
+
+    source: Ints
+    because: Ints
+    count: Ints
+    own_row: Ints
+
+
+def evidence(past: Past, candidates: Candidates, chosen: Ints) -> Evidence:
+    """Say what speaks most for some of the candidates: the list in which each stands highest."""
+    customer, product = candidates.customer[chosen], candidates.product[chosen]
+    lists = candidates.lists
+    place = np.searchsorted(lists.customers, customer)
+    own_row = own_rows(past, customer, product)
+    in_together = _standing(lists.best_together[place], lists.together[place, product])
+    in_similar = _standing(lists.best_similar[place], lists.similar[place, product])
+    standings = np.stack([in_together, in_similar, past.products.popularity_place[product]])
+    source = np.where(own_row >= 0, 0, 1 + np.argmin(standings, axis=0))
+    because = np.full(len(chosen), -1, dtype=np.int64)
+    count = past.products.recent_buyers[product].copy()
+    is_own, is_together, is_similar = (source == number for number in range(3))
+    count[is_own] = past.pairs.visits[own_row[is_own]]
+    because[is_together], count[is_together] = _because(
+        past, customer[is_together], product[is_together]
+    )
+    near = lists.nearest[place[is_similar]]
+    goods = product[is_similar][:, None]
+    has = (past.neighbour_has[near, goods >> 3] >> (7 - (goods & 7)).astype(np.uint8)) & 1
+    count[is_similar] = (has * (near >= 0)).sum(axis=1)
+    return Evidence(source.astype(np.int64), because, count, own_row)
+
+
+def own_rows(past: Past, customer: Ints, product: Ints) -> Ints:
+    """Return the pair of each customer and product, -1 where there is none."""
+    pairs = past.pairs
+    if not len(pairs.customer):
+        return np.full(len(customer), -1, dtype=np.int64)
+    keys = pair_keys(pairs.customer, pairs.product, past.product_count)
+    wanted = pair_keys(customer, product, past.product_count)
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[place] == wanted, place, -1)
+
+
+def _standing(best: Singles, value: Singles) -> Ints:
+    """Return how many entries of a list are above a value; far down when it is not on the list."""
+    above = (best > value[:, None]).sum(axis=1)
+    return np.where(value > 0, above, np.iinfo(np.int32).max)
+
+
+def _because(past: Past, customer: Ints, product: Ints) -> tuple[Ints, Ints]:
+    """Return the own product each product goes together with most, and the customers of both."""
+    rows, place = past.pairs.of(customer)
+    own = past.pairs.product[rows]
+    wanted = pair_keys(own, product[place], past.product_count)
+    found = np.minimum(np.searchsorted(past.together_keys, wanted), len(past.together_keys) - 1)
+    is_found = past.together_keys[found] == wanted
+    rows, place, own, found = rows[is_found], place[is_found], own[is_found], found[is_found]
+    share = past.pairs.slow[rows] * past.together.data[found]
+    order = np.lexsort((own, -share, place))
+    first = order[np.flatnonzero(np.r_[True, place[order][1:] != place[order][:-1]])]
+    because = np.full(len(customer), -1, dtype=np.int64)
+    count = np.zeros(len(customer), dtype=np.int64)
+    because[place[first]] = own[first]
+    count[place[first]] = past.together_customers[found[first]]
+    return because, count
