@@ -131,6 +131,8 @@ def written(value: Any, form: str) -> str:
         return f"{_grouped(float(value) * 100, 1)}{_NARROW_SPACE}%"
     if form in ("integer", "money"):
         return _grouped(float(value), 0)
+    if form == "decimal":
+        return _grouped(float(value), 1)
     if form == "number" or isinstance(value, float):
         return _grouped(float(value), 3)
     if isinstance(value, dt.date | dt.datetime):

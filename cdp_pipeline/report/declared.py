@@ -16,7 +16,7 @@ from cdp_pipeline.declared import DeclaredFile, Strict, load_declared
 
 _NAME = Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
 _HINT = "a block has name, title and sql, and shows figures, a table or a picture"
-Format = Literal["text", "integer", "number", "money", "percent", "date"]
+Format = Literal["text", "integer", "decimal", "number", "money", "percent", "date"]
 
 
 class Shown(Strict):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "report"
-_NUMBERS = frozenset({"integer", "number", "money", "percent"})
+_NUMBERS = frozenset({"integer", "decimal", "number", "money", "percent"})
 FILE = "report.html"
 
 
