@@ -8,6 +8,8 @@ conditions      kinds of rule as SQL conditions; the project's compile check use
 dialect         SQLAlchemy over the step's own DuckDB connection
 library         Great Expectations, imported quiet
 results         what came of a rule: counts, never values
+data_docs       the site of pages, brought up to date; `rendering` draws them
+profiles        what a column holds, told without any value of a person
 ==============  ===========================================================================
 
 Results hold counts and never values. What happens to a table that fails is not decided here.

@@ -1,9 +1,9 @@
 """The rules of a table, evaluated on its rows by Great Expectations.
 
 Belongs here: as few scans as possible, and results that hold counts and never values. The library
-computes every rule about single rows in one query, the key in one, each reference to another table
-in one. Its result format asks for no values at all (``BOOLEAN_ONLY``); the counts are those of its
-own metrics.
+computes all rules about single rows in two queries (those about a column, those about a condition),
+the key in one, each reference to another table in one. The result format asks for no values
+(``BOOLEAN_ONLY``); the counts are those of the library's own metrics.
 """
 
 from __future__ import annotations
