@@ -18,7 +18,7 @@ from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT, Measured, copy_home, measure, run_home
 
 # The demo company delivers about two customer records a person.
-_RECORDS_PER_PERSON = 2.04
+RECORDS_PER_PERSON = 2.04
 _SIZES = (100_000, 1_000_000)
 # What orchestration costs does not grow with the data: it is measured where it weighs most.
 _LARGEST_BARE = 300_000
@@ -48,7 +48,7 @@ def _one_size(size: int) -> tuple[list[Figure], tuple[int, float]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         copy_home(ROOT, home)
-        _write_company(home, people=round(size / _RECORDS_PER_PERSON))
+        write_company(home, people=round(size / RECORDS_PER_PERSON))
         first = run_home(home)
         summary = first.json()
         idle = run_home(home)
@@ -72,7 +72,8 @@ def _one_size(size: int) -> tuple[list[Figure], tuple[int, float]]:
     return figures, (records, first.cpu_seconds)
 
 
-def _write_company(home: Path, *, people: int) -> None:
+def write_company(home: Path, *, people: int) -> None:
+    """Let the demo company of so many people deliver its exports to a home."""
     measure(
         [
             sys.executable,
