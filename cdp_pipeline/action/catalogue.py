@@ -118,6 +118,7 @@ class Words(Strict):
     probability: str = (
         "a probability of {needed} instead of {probability}, for {action} by {channel}"
     )
+    worth: str = "an order worth more than the cost, for {action} by {channel}"
     capacity: str = "more capacity or budget, for {action} by {channel}"
 
     @model_validator(mode="after")

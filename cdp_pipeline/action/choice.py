@@ -229,6 +229,7 @@ def _result_sql(catalogue: Catalogue) -> str:
         words_permission=sentence_sql(words.permission),
         words_gate=sentence_sql(words.gate),
         words_probability=sentence_sql(words.probability),
+        words_worth=sentence_sql(words.worth),
         words_capacity=sentence_sql(words.capacity),
     )
 
@@ -302,6 +303,7 @@ told as (
         channel,
         purpose,
         closed_by,
+        probability_needed >= 1 as is_beyond_reach,
         format('{{:.1f}} %', probability_now::double * 100) as probability,
         format('{{:.1f}} %', probability_needed::double * 100) as needed
     from missed
@@ -314,6 +316,8 @@ explained as (
         reason,
         case
             when reason = 'no_capacity' then {words_capacity}
+            -- no probability makes up for an order that brings less than the action costs
+            when reason = 'not_worth_its_cost' and coalesce(is_beyond_reach, true) then {words_worth}
             when reason = 'not_worth_its_cost' then {words_probability}
             when closed_by = 'permission' then {words_permission}
             else {words_gate}

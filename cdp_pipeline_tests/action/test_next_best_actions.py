@@ -66,6 +66,16 @@ def test_what_does_not_pay_is_not_done(tmp_path: Path) -> None:
     assert float(rows["c_1"]["expected_value_amount"]) == 0
 
 
+@pytest.mark.parametrize("amount", [0, 0.5])
+def test_where_no_probability_would_do_a_worthier_order_is_asked_for(
+    tmp_path: Path, amount: float
+) -> None:
+    text = CATALOGUE.replace("cost: 10, capacity", "cost: 20, capacity")
+    rows = _chosen(world({"c_1": {"expected_order_amount": amount}}), catalogue_of(tmp_path, text))
+    assert rows["c_1"]["reason"] == "not_worth_its_cost"
+    assert "an order worth more than the cost" in rows["c_1"]["what_it_would_take"]
+
+
 def test_who_loses_out_on_capacity_is_told_so(tmp_path: Path) -> None:
     text = CATALOGUE.replace("email: {cost: 1}", "email: {cost: 1, capacity: 0}")
     rows = _chosen(
