@@ -303,7 +303,7 @@ told as (
         channel,
         purpose,
         closed_by,
-        probability_needed >= 1 as is_beyond_reach,
+        coalesce(probability_needed >= 1, true) as is_beyond_reach,
         format('{{:.1f}} %', probability_now::double * 100) as probability,
         format('{{:.1f}} %', probability_needed::double * 100) as needed
     from missed
@@ -317,7 +317,7 @@ explained as (
         case
             when reason = 'no_capacity' then {words_capacity}
             -- no probability makes up for an order that brings less than the action costs
-            when reason = 'not_worth_its_cost' and coalesce(is_beyond_reach, true) then {words_worth}
+            when reason = 'not_worth_its_cost' and is_beyond_reach then {words_worth}
             when reason = 'not_worth_its_cost' then {words_probability}
             when closed_by = 'permission' then {words_permission}
             else {words_gate}
