@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from cdp_pipeline.errors import CdpError
 from cdp_pipeline.ingest.contracts import SourceTable
-from cdp_pipeline.ingest.text_files import UnreadableFileError, prepare
+from cdp_pipeline.ingest.plain_text import UnreadableFileError
+from cdp_pipeline.ingest.text_files import prepare
 from cdp_pipeline.proposing.shapes import DETECTORS, Counted
 from cdp_pipeline.proposing.words import named_columns, vocabulary
 from cdp_pipeline.warehouse.engine import Connection, identifier, literal
