@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from typing import Any
 
@@ -91,6 +91,48 @@ def test_the_spend_of_all_customers_and_orphans_is_what_the_lines_add_up_to(
     assert spend + orphans == lines + foreign
 
 
+def test_the_spend_is_each_order_at_the_newest_rate_before_it(
+    made: duckdb.DuckDBPyConnection,
+) -> None:
+    known = _one(made, "select sum(net_spend_amount) from insight.customer_measures")
+    orphans = _one(
+        made,
+        "select coalesce(sum(net_home_amount), 0) from profiles.orders"
+        " where customer_id is null and status != 'cancelled'",
+    )
+    rates = {
+        (currency, day): rate
+        for currency, day, rate in made.sql(
+            "select from_currency, rate_on, rate from staging.exchange_rates"
+        ).fetchall()
+    }
+    total = Decimal(0)
+    for currency, day, amount in made.sql(
+        "select orders.currency, orders.ordered_on, sum(lines.line_amount)"
+        " from staging.order_lines as lines"
+        " join profiles.orders as orders using (source, order_id)"
+        " where orders.status != 'cancelled'"
+        " group by source, order_id, orders.currency, orders.ordered_on"
+    ).fetchall():
+        days = [known_day for code, known_day in rates if code == currency and known_day <= day]
+        rate = Decimal(1) if currency == "SEK" else rates[currency, max(days)]
+        total += (amount * rate).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    assert known + orphans == total
+
+
+def test_cohorts_and_scores_add_up_to_the_measures(made: duckdb.DuckDBPyConnection) -> None:
+    measured = _one(
+        made, "select sum(net_spend_amount) from insight.customer_measures where order_count > 0"
+    )
+    assert measured == _one(made, "select sum(net_spend_amount) from insight.cohort_retention")
+    assert measured == _one(
+        made,
+        "select sum(net_spend_amount) from insight.rfm_scores"
+        " where scored_on = (select as_of_on from sources.run_clock)",
+    )
+    assert measured == _one(made, "select sum(monetary_amount) from insight.rfm_segments")
+
+
 def test_the_timeline_adds_up_to_the_spend(made: duckdb.DuckDBPyConnection) -> None:
     assert _one(made, "select sum(home_amount) from profiles.customer_activities") == _one(
         made, "select sum(net_spend_amount) from insight.customer_measures"
@@ -103,6 +145,7 @@ def test_the_timeline_adds_up_to_the_spend(made: duckdb.DuckDBPyConnection) -> N
         "profiles.golden_profiles",
         "insight.customer_measures",
         "insight.rfm_segments",
+        "insight.lifecycle_stages",
         "action.customer_facts",
         "action.next_best_actions",
     ],

@@ -1,4 +1,4 @@
--- One row per customer: what they bought, returned, read and asked, as of the as-of date.
+-- One row per customer: what they bought, returned, read, looked at and asked, as of the as-of date.
 --
 -- Every customer has a row, with zeros where nothing happened. Spend is net_home_amount of
 -- completed orders (returns taken off), so it adds up to profiles.orders to the cent; orders in a
@@ -23,14 +23,6 @@ customers as (
         profiles.is_prospect,
         profiles.first_seen_on,
     from profiles.golden_profiles as profiles
-),
-
-identity_map as (
-    select
-        links.source as record_source,
-        links.record_id,
-        links.customer_id,
-    from identity.identity_map as links
 ),
 
 orders as (
@@ -60,47 +52,49 @@ order_measures as (
         count(*) filter (where not orders.has_exchange_rate) as orders_without_rate_count,
         sum(orders.net_home_amount - orders.return_home_amount) as gross_spend_amount,
         sum(orders.return_home_amount) as return_amount,
+        sum(orders.return_home_amount) filter (where orders.is_in_12m) as return_12m_amount,
         sum(orders.net_home_amount) as net_spend_amount,
         sum(orders.net_home_amount) filter (where orders.is_in_12m) as net_spend_12m_amount,
         sum(orders.net_home_amount - orders.return_home_amount) filter (
             where orders.is_purchase
         ) as purchase_amount,
+        sum(orders.net_home_amount - orders.return_home_amount) filter (
+            where orders.is_purchase and orders.is_in_12m
+        ) as purchase_12m_amount,
         count(*) filter (where orders.is_purchase and orders.has_exchange_rate)
             as priced_order_count,
+        count(*) filter (
+            where orders.is_purchase and orders.has_exchange_rate and orders.is_in_12m
+        ) as priced_order_12m_count,
         min(orders.ordered_on) filter (where orders.is_purchase) as first_order_on,
         max(orders.ordered_on) filter (where orders.is_purchase) as last_order_on,
     from orders
     group by orders.customer_id
 ),
 
--- two orders on one day are one visit: a gap is between different days
-order_days as (
-    select
-        orders.customer_id,
-        orders.ordered_on,
-    from orders
-    where orders.is_purchase
-    group by all
-),
-
+-- two orders on one day are one visit: a gap is between different days, so gaps of 0 are none
 gaps as (
     select
-        order_days.customer_id,
-        date_diff(
-            'day',
-            lag(order_days.ordered_on) over (
-                partition by order_days.customer_id
-                order by order_days.ordered_on
+        orders.customer_id,
+        nullif(
+            date_diff(
+                'day',
+                lag(orders.ordered_on) over (
+                    partition by orders.customer_id
+                    order by orders.ordered_on
+                ),
+                orders.ordered_on
             ),
-            order_days.ordered_on
+            0
         ) as gap_days,
-    from order_days
+    from orders
+    where orders.is_purchase
 ),
 
 gap_measures as (
     select
         gaps.customer_id,
-        count(*) as order_day_count,
+        1 + count(gaps.gap_days) as order_day_count,
         (sum(gaps.gap_days)::decimal(18, 4) / nullif(count(gaps.gap_days), 0))::decimal(18, 1)
             as mean_gap_days,
         median(gaps.gap_days)::decimal(18, 1) as median_gap_days,
@@ -119,39 +113,31 @@ channel_orders as (
     group by all
 ),
 
-ranked_channels as (
-    select
-        channel_orders.customer_id,
-        channel_orders.channel,
-        channel_orders.order_count,
-        row_number() over (
-            partition by channel_orders.customer_id
-            order by
-                channel_orders.order_count desc,
-                channel_orders.net_spend_amount desc nulls last,
-                channel_orders.channel asc
-        ) as channel_rank,
-    from channel_orders
-),
-
 channel_measures as (
     select
-        ranked_channels.customer_id,
+        channel_orders.customer_id,
         count(*) as channel_count,
-        max(ranked_channels.channel) filter (where ranked_channels.channel_rank = 1)
-            as favourite_channel,
-        max(ranked_channels.order_count) filter (where ranked_channels.channel_rank = 1)
-            as favourite_channel_order_count,
+        -- most orders, then most spend, then the first by name
+        arg_min(
+            channel_orders.channel,
+            (
+                -channel_orders.order_count,
+                channel_orders.net_spend_amount is null,
+                -channel_orders.net_spend_amount,
+                channel_orders.channel
+            )
+        ) as favourite_channel,
+        max(channel_orders.order_count) as favourite_channel_order_count,
         to_json(
             map_from_entries(
                 list(
-                    (ranked_channels.channel, ranked_channels.order_count)
-                    order by ranked_channels.channel
+                    (channel_orders.channel, channel_orders.order_count)
+                    order by channel_orders.channel
                 )
             )
         )::varchar as orders_per_channel,
-    from ranked_channels
-    group by ranked_channels.customer_id
+    from channel_orders
+    group by channel_orders.customer_id
 ),
 
 product_lines as (
@@ -188,85 +174,62 @@ category_lines as (
     group by all
 ),
 
-ranked_categories as (
-    select
-        category_lines.customer_id,
-        category_lines.category,
-        category_lines.product_count,
-        category_lines.line_count,
-        category_lines.margin_amount,
-        category_lines.costed_spend_amount,
-        row_number() over (
-            partition by category_lines.customer_id
-            order by
-                category_lines.category is null asc,
-                category_lines.line_count desc,
-                category_lines.net_spend_amount desc nulls last,
-                category_lines.category asc
-        ) as category_rank,
-    from category_lines
-),
-
 product_measures as (
     select
-        ranked_categories.customer_id,
-        count(ranked_categories.category) filter (where ranked_categories.line_count > 0)
+        category_lines.customer_id,
+        count(category_lines.category) filter (where category_lines.line_count > 0)
             as category_count,
-        sum(ranked_categories.product_count) as product_count,
-        max(ranked_categories.category) filter (
-            where ranked_categories.category_rank = 1 and ranked_categories.line_count > 0
+        sum(category_lines.product_count) as product_count,
+        sum(category_lines.line_count) as line_count,
+        -- most bought lines, then most spend, then the first by name
+        arg_min(
+            category_lines.category,
+            (
+                -category_lines.line_count,
+                category_lines.net_spend_amount is null,
+                -category_lines.net_spend_amount,
+                category_lines.category
+            )
+        ) filter (
+            where category_lines.category is not null and category_lines.line_count > 0
         ) as favourite_category,
-        sum(ranked_categories.margin_amount) as margin_amount,
-        sum(ranked_categories.costed_spend_amount) as costed_spend_amount,
-    from ranked_categories
-    group by ranked_categories.customer_id
-),
-
-messages as (
-    select
-        identity_map.customer_id,
-        ((messages.sent_at at time zone 'UTC') at time zone clock.time_zone)::date as sent_on,
-        messages.opened_at,
-        messages.clicked_at,
-        clock.as_of_on,
-        clock.year_start_on,
-    from staging.messages as messages
-    inner join identity_map
-        on
-            messages.record_source = identity_map.record_source
-            and messages.record_id = identity_map.record_id
-    cross join clock
-    where not coalesce(messages.is_control, false)
+        max(category_lines.line_count) filter (where category_lines.category is not null)
+            as favourite_category_line_count,
+        sum(category_lines.margin_amount) as margin_amount,
+        sum(category_lines.costed_spend_amount) as costed_spend_amount,
+    from category_lines
+    group by category_lines.customer_id
 ),
 
 message_measures as (
     select
         messages.customer_id,
-        count(*) filter (where messages.sent_on > messages.year_start_on) as sent_12m_count,
-        count(messages.opened_at) filter (where messages.sent_on > messages.year_start_on)
+        count(*) filter (where messages.sent_on > clock.year_start_on) as sent_12m_count,
+        count(messages.opened_at) filter (where messages.sent_on > clock.year_start_on)
             as opened_12m_count,
-        count(messages.clicked_at) filter (where messages.sent_on > messages.year_start_on)
+        count(messages.clicked_at) filter (where messages.sent_on > clock.year_start_on)
             as clicked_12m_count,
         max(messages.sent_on) as last_message_on,
-    from messages
-    where messages.sent_on <= messages.as_of_on
+    from profiles.messages as messages
+    cross join clock
+    where
+        messages.customer_id is not null
+        and not messages.is_control
+        and messages.sent_on <= clock.as_of_on
     group by messages.customer_id
 ),
 
 tickets as (
     select
-        identity_map.customer_id,
-        ((tickets.opened_at at time zone 'UTC') at time zone clock.time_zone)::date as opened_on,
+        tickets.customer_id,
+        tickets.opened_on,
         ((tickets.closed_at at time zone 'UTC') at time zone clock.time_zone)::date as closed_on,
         tickets.status,
         clock.as_of_on,
         clock.year_start_on,
-    from staging.tickets as tickets
-    inner join identity_map
-        on
-            tickets.record_source = identity_map.record_source
-            and tickets.record_id = identity_map.record_id
+    from profiles.tickets as tickets
     cross join clock
+    where tickets.customer_id is not null
 ),
 
 ticket_measures as (
@@ -285,6 +248,62 @@ ticket_measures as (
     from tickets
     where tickets.opened_on <= tickets.as_of_on
     group by tickets.customer_id
+),
+
+visit_days as (
+    select
+        events.customer_id,
+        events.occurred_on,
+        count(*) filter (where events.event = 'product_view') as product_view_count,
+    from profiles.web_events as events
+    cross join clock
+    where
+        events.customer_id is not null
+        and events.occurred_on <= clock.as_of_on
+    group by all
+),
+
+visit_measures as (
+    select
+        visit_days.customer_id,
+        count(*) filter (where visit_days.occurred_on > clock.year_start_on)
+            as visit_day_12m_count,
+        sum(visit_days.product_view_count) filter (
+            where visit_days.occurred_on > clock.year_start_on
+        ) as product_view_12m_count,
+        max(visit_days.occurred_on) as last_visit_on,
+    from visit_days
+    cross join clock
+    group by visit_days.customer_id
+),
+
+-- a cart has a row per product: it counts once
+carts as (
+    select
+        carts.customer_id,
+        carts.source,
+        carts.cart_id,
+        max(carts.updated_on) as updated_on,
+        bool_or(carts.status = 'open') as is_open,
+        bool_or(carts.status = 'abandoned') as is_abandoned,
+    from profiles.carts as carts
+    cross join clock
+    where
+        carts.customer_id is not null
+        and carts.updated_on <= clock.as_of_on
+    group by all
+),
+
+cart_measures as (
+    select
+        carts.customer_id,
+        count(*) filter (where carts.is_open) as open_cart_count,
+        count(*) filter (where carts.is_abandoned and carts.updated_on > clock.year_start_on)
+            as abandoned_cart_12m_count,
+        max(carts.updated_on) as last_cart_on,
+    from carts
+    cross join clock
+    group by carts.customer_id
 )
 
 select
@@ -303,6 +322,7 @@ select
     coalesce(order_measures.return_amount, 0)::decimal(18, 2) as return_amount, -- Given back for returns, zero or negative
     coalesce(order_measures.net_spend_amount, 0)::decimal(18, 2) as net_spend_amount, -- Paid less returns, over the whole history
     coalesce(order_measures.net_spend_12m_amount, 0)::decimal(18, 2) as net_spend_12m_amount, -- Paid less returns in the last 12 months, returns on the day they happened
+    coalesce(order_measures.return_12m_amount, 0)::decimal(18, 2) as return_12m_amount, -- Given back in the last 12 months, zero or negative
     product_measures.costed_spend_amount::decimal(18, 2) as costed_spend_amount, -- Paid less returns for lines whose cost is known; null when no cost is known
     product_measures.margin_amount::decimal(18, 2) as margin_amount, -- Margin on lines whose cost is known, before VAT is taken off; null when no cost is known
     (
@@ -313,6 +333,14 @@ select
         order_measures.purchase_amount::decimal(38, 6)
         / nullif(order_measures.priced_order_count, 0)
     )::decimal(18, 2) as average_order_amount, -- Paid per purchase, before returns; null without purchases
+    (
+        order_measures.purchase_12m_amount::decimal(38, 6)
+        / nullif(order_measures.priced_order_12m_count, 0)
+    )::decimal(18, 2) as average_order_12m_amount, -- The same for purchases of the last 12 months
+    (
+        -order_measures.return_amount::decimal(38, 6)
+        / nullif(order_measures.gross_spend_amount, 0)
+    )::decimal(18, 4) as return_ratio, -- Given back as a share of what was paid; null when nothing was paid
     gap_measures.mean_gap_days, -- Mean days between purchase days; null with fewer than two
     gap_measures.median_gap_days, -- Median days between purchase days; null with fewer than two
     date_diff('day', order_measures.last_order_on, clock.as_of_on)::integer as recency_days, -- Days since the last purchase; null without one
@@ -323,11 +351,19 @@ select
         channel_measures.favourite_channel_order_count::decimal(18, 6)
         / nullif(order_measures.order_count, 0)
     )::decimal(18, 4) as favourite_channel_ratio, -- Share of purchases made through the favourite channel
+    (
+        product_measures.favourite_category_line_count::decimal(18, 6)
+        / nullif(product_measures.line_count, 0)
+    )::decimal(18, 4) as favourite_category_ratio, -- Share of bought lines in the favourite category
     coalesce(message_measures.sent_12m_count, 0)::integer as message_sent_12m_count, -- Messages sent in the last 12 months
     coalesce(message_measures.opened_12m_count, 0)::integer as message_opened_12m_count, -- Of those, opened
     coalesce(message_measures.clicked_12m_count, 0)::integer as message_clicked_12m_count, -- Of those, clicked
     coalesce(ticket_measures.ticket_12m_count, 0)::integer as ticket_12m_count, -- Service tickets opened in the last 12 months
     coalesce(ticket_measures.open_ticket_count, 0)::integer as open_ticket_count, -- Service tickets open on the as-of date
+    coalesce(visit_measures.visit_day_12m_count, 0)::integer as visit_day_12m_count, -- Different days seen on the web in the last 12 months, logged in or recognised
+    coalesce(visit_measures.product_view_12m_count, 0)::integer as product_view_12m_count, -- Products looked at on them
+    coalesce(cart_measures.open_cart_count, 0)::integer as open_cart_count, -- Carts open on the as-of date
+    coalesce(cart_measures.abandoned_cart_12m_count, 0)::integer as abandoned_cart_12m_count, -- Carts abandoned in the last 12 months
     coalesce(order_measures.order_count = 1, false) as is_one_time_buyer, -- Exactly one purchase
     customers.is_prospect, -- Never bought, and every record says prospect
     customers.first_seen_on, -- Day the oldest record was created
@@ -335,6 +371,8 @@ select
     order_measures.last_order_on, -- Day of the last purchase
     message_measures.last_message_on, -- Day of the last message sent
     ticket_measures.last_ticket_on, -- Day the last ticket was opened
+    visit_measures.last_visit_on, -- Day last seen on the web
+    cart_measures.last_cart_on, -- Day a cart was last touched
 from customers
 cross join clock
 left join order_measures
@@ -349,3 +387,7 @@ left join message_measures
     on customers.customer_id = message_measures.customer_id
 left join ticket_measures
     on customers.customer_id = ticket_measures.customer_id
+left join visit_measures
+    on customers.customer_id = visit_measures.customer_id
+left join cart_measures
+    on customers.customer_id = cart_measures.customer_id
