@@ -28,7 +28,8 @@ BATCH = 100_000
 """Texts judged at once; only memory depends on it."""
 
 CLEAR = 0.25
-"""A score from here on is positive, from minus this downwards negative; between them is mixed."""
+"""A score from here on is positive, from minus this downwards negative; between them it is neutral
+where a word says so (okay, as expected), and mixed where none does."""
 
 WORDS_SHOWN = 8
 _REACH = 3  # words back in which a negation still turns what follows
@@ -44,6 +45,7 @@ _USES = {
 }
 _WEIGHT = np.array([0.0] * _FIRST_WEIGHT + list(WEIGHTS.values()))
 _BOTH_WAYS = _USES["both_ways"]
+_NEUTRAL = _USES["neutral"]
 _UNKNOWN, _NOT_COVERED = -1, -2
 
 _SCHEMA = pa.schema(
@@ -136,11 +138,13 @@ def judge(
     # a word that is used both ways says something only when it is turned
     speaks = (uses[place] != _BOTH_WAYS) | is_turned
     has_words = np.bincount(text[speaks], minlength=words.count) > 0
-    score: Floats = np.round(total / (size + 1.0), 6)
+    # "okay" is an opinion too: it draws towards the middle
+    middle = _summed(text, (uses[place] == _NEUTRAL).astype(np.float64), words.count)
+    score: Floats = np.round(total / (size + middle + 1.0), 6)
     return pa.table(
         {
             "language": _language_names(language, declared, names),
-            **_verdicts(score, size, has_words, language),
+            **_verdicts(score, middle, has_words, language),
             "evidence_words": _evidence(
                 words.count, text[speaks], entries[place][speaks], is_turned[speaks], known.entries
             ),
@@ -359,7 +363,7 @@ def _neighbour(words: _Words, uses: Ints, place: Ints, step: int) -> Ints:
 def _verdicts(score: Floats, size: Floats, has_words: Flags, language: Ints) -> dict[str, pa.Array]:
     """Return sentiment, score and why nothing is said where nothing is."""
     reason = np.full(len(score), "", dtype=object)
-    reason[(size > 0) & (np.abs(score) < CLEAR)] = "mixed_words"
+    reason[(middle == 0) & (np.abs(score) < CLEAR)] = "mixed_words"
     reason[~has_words] = "no_opinion_words"
     reason[language == _UNKNOWN] = "language_unknown"
     reason[language == _NOT_COVERED] = "language_not_covered"

@@ -17,6 +17,7 @@ CASES = [
     ("sv", "Lampan fungerar inte", "negative"),
     ("sv", "Inga problem alls, trevlig personal", "positive"),
     ("sv", "Helt okej, som väntat.", "neutral"),
+    ("sv", "Lite dyrt, men helt okej.", "neutral"),
     ("nb", "Veldig skuffet, varen var ødelagt.", "negative"),
     ("nb", "Rask levering og hyggelig betjening", "positive"),
     ("da", "Jeg er meget tilfreds med købet", "positive"),
