@@ -360,7 +360,9 @@ def _neighbour(words: _Words, uses: Ints, place: Ints, step: int) -> Ints:
     return np.where(is_inside, uses[other], _BOUNDARY)
 
 
-def _verdicts(score: Floats, size: Floats, has_words: Flags, language: Ints) -> dict[str, pa.Array]:
+def _verdicts(
+    score: Floats, middle: Floats, has_words: Flags, language: Ints
+) -> dict[str, pa.Array]:
     """Return sentiment, score and why nothing is said where nothing is."""
     reason = np.full(len(score), "", dtype=object)
     reason[(middle == 0) & (np.abs(score) < CLEAR)] = "mixed_words"
