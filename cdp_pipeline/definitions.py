@@ -55,7 +55,7 @@ def build(home: Home) -> dg.Definitions:
         data_docs_asset(project),
     ]
     return dg.Definitions(
-        assets=automation.with_freshness(assets),
+        assets=automation.with_freshness(assets, home),
         jobs=automation.JOBS,
         schedules=automation.schedules(home),
         sensors=[automation.arriving_files(home)],

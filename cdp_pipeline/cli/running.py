@@ -275,6 +275,8 @@ def _summary(
         },
         "refused": [entry for news in steps.news.values() for entry in news["refused"]],
         "skipped": [entry for news in steps.news.values() for entry in news["skipped"]],
+        "warnings": [w for news in steps.news.values() for w in news["warnings"]],
+        "late": late_sources(home),
         "tables_without_files": sorted(
             n for n, news in steps.news.items() if not news["has_files"]
         ),
@@ -295,6 +297,12 @@ def _summary(
         "exports": str(home.exports / "latest"),
         "database": str(home.databases / "cdp.duckdb"),
     }
+
+
+def late_sources(home: Home) -> list[str]:
+    """Return a sentence for each source that is late by its contract."""
+    head = Store(home).head("sources.freshness")
+    return list(head.figures.get("late", ())) if head is not None else []
 
 
 def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
@@ -333,6 +341,12 @@ def _news_lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(summary['refused']) - _MOST_SHOWN} more: `cdp deliveries`"
     for entry in summary["skipped"][:_MOST_SHOWN]:
         yield "skipped", escape(entry)
+    for entry in summary["warnings"][:_MOST_SHOWN]:
+        yield "[yellow]warning[/]", escape(entry)
+    if len(summary["warnings"]) > _MOST_SHOWN:
+        yield "", f"and {len(summary['warnings']) - _MOST_SHOWN} more: `cdp deliveries`"
+    for entry in summary["late"][:_MOST_SHOWN]:
+        yield "[yellow]late[/]", escape(entry)
     if summary["tables_without_files"]:
         names = ", ".join(summary["tables_without_files"])
         yield "no file yet", f"{names}: nothing matches the `files` of the contract"

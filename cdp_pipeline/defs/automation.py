@@ -36,12 +36,25 @@ _FRESHNESS = dg.FreshnessPolicy.time_window(
 )
 
 
-def with_freshness(assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """Return the assets with one freshness policy laid over all of them."""
-    return [
-        a.map_asset_specs(lambda spec: spec.replace_attributes(freshness_policy=_FRESHNESS))
-        for a in assets
-    ]
+def with_freshness(assets: Sequence[dg.AssetsDefinition], home: Home) -> list[dg.AssetsDefinition]:
+    """Return the assets with one freshness policy laid over all of them.
+
+    A source table whose contract says how often something is expected has a policy of its own:
+    a warning when that time has passed, a failure when it has passed twice. Dagster looks at the
+    last look at the landing folder; how old the data itself is, `sources.freshness` says.
+    """
+    own = {
+        dg.AssetKey(contract.name.split(".")): dg.FreshnessPolicy.time_window(
+            warn_window=contract.expected_every, fail_window=2 * contract.expected_every
+        )
+        for contract in home_contracts(home)
+        if contract.expected_every is not None
+    }
+
+    def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(freshness_policy=own.get(spec.key, _FRESHNESS))
+
+    return [a.map_asset_specs(with_policy) for a in assets]
 
 
 def schedules(home: Home) -> list[dg.ScheduleDefinition]:

@@ -270,8 +270,13 @@ def _check_result(
             "failing rows": sum(check["failing_count"] for check in failed),
             "failing rows before": sum(check.get("failing_before") or 0 for check in checks),
             **{check["rule"]: _told(check) for check in failed},
+            **({"drift": version.figures["drift"]} if _has_drift(version, severity) else {}),
         },
     )
+
+
+def _has_drift(version: TableVersion, severity: str) -> bool:
+    return severity == "warn" and "drift" in version.figures
 
 
 def _told(check: Mapping[str, Any]) -> str:

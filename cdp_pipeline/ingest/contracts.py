@@ -37,7 +37,7 @@ _RESERVED = frozenset({"_delivery", "_file", "_record_number", "_problem"})
 _HOW_TO = "docs/how_to/add_a_source.md describes every field."
 
 
-__all__ = ["Column", "ContractError", "SourceTable", "load_contracts"]
+__all__ = ["Column", "ContractError", "SourceTable", "load_contracts", "renamed_systems"]
 
 
 class ContractError(CdpError):
@@ -351,6 +351,14 @@ def load_contracts(folder: Path) -> list[SourceTable]:
     if problems:
         raise ContractError(problems)
     return sorted(tables, key=lambda table: table.name)
+
+
+def renamed_systems(folder: Path) -> dict[str, str]:
+    """Return the systems of a folder of contracts that were renamed, former name to new one."""
+    if not any("formerly" in path.read_text("utf-8") for path in folder.glob("[!_]*.yml")):
+        return {}
+    contracts = load_contracts(folder)
+    return {c.system_formerly: c.system for c in contracts if c.system_formerly is not None}
 
 
 def _taken_names(tables: Sequence[SourceTable]) -> list[Problem]:

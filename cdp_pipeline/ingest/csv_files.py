@@ -17,6 +17,7 @@ from cdp_pipeline.ingest.drift import (
     Drift,
     HeaderMatch,
     delimiter_hint,
+    folded,
     match_header,
     refusal,
     unnamed_column,
@@ -121,6 +122,9 @@ def _matched(job: Job, text: TextFile, outcome: Outcome, before: Delivery | None
             f"Change `format:` at {contract.where('format')} to jsonl.",
         )
     sample = first_records(contract, text)
+    _refuse_joined(contract, header, sample)
+    if not sample:
+        header = _with_unknown_hidden(contract, header)
     if (
         header[-1:] != [""]
         and sample
@@ -138,6 +142,26 @@ def _matched(job: Job, text: TextFile, outcome: Outcome, before: Delivery | None
             raise UnreadableFileError(*wrong)
         raise UnreadableFileError(*refusal(match.breaking))
     return HeaderMatch(match.columns, outcome.drift)
+
+
+def _refuse_joined(contract: SourceTable, header: list[str], sample: list[list[str]]) -> None:
+    """Refuse a header that a record goes on in: its names may be values, and are not shown."""
+    widths = Counter(len(row) for row in sample)
+    width = widths.most_common(1)[0][0] if widths else len(header)
+    if len(header) > width and len(header) > len(contract.columns):
+        raise UnreadableFileError(
+            f"its header has {len(header)} names, but its records have {width} values",
+            f"Is a line end missing? Ask the owner, {contract.owner}, for a well-formed file.",
+        )
+
+
+def _with_unknown_hidden(contract: SourceTable, header: list[str]) -> list[str]:
+    """Return the names of a file without records; those unknown may be values of a lost one."""
+    known = {folded(column.name_in_file) for column in contract.columns.values()}
+    return [
+        title if folded(title) in known or not title else f"column {place}"
+        for place, title in enumerate(header, 1)
+    ]
 
 
 def _by_place(contract: SourceTable, text: TextFile) -> HeaderMatch:

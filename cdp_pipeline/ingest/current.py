@@ -6,6 +6,7 @@ result. Nothing is read here.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Sequence
@@ -42,6 +43,63 @@ class CurrentRows:
     sql: str
     files: tuple[Path, ...]
     content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """How to read the rows of a table that has a retention.
+
+    Attributes
+    ----------
+    newest_sql : str
+        A SELECT of the newest day in the table.
+    past_sql : str
+        A SELECT of delivery and number of rows that are past retention on ``$as_of_on``.
+    kept_sql : str
+        A SELECT of the rows that are not.
+    """
+
+    newest_sql: str
+    past_sql: str
+    kept_sql: str
+
+    @classmethod
+    def of(cls, contract: SourceTable, rows: CurrentRows, deliveries: Sequence[Delivery]) -> Aged:
+        """Return how to read a table's current rows by age.
+
+        Parameters
+        ----------
+        contract : SourceTable
+            One with a retention.
+        rows : CurrentRows
+        deliveries : sequence of Delivery
+            The table's ledger.
+        """
+        assert contract.retention is not None
+        by = contract.retention.by
+        day = f"cast({identifier(by)} as date)" if by != "loaded" else _loaded_on(deliveries)
+        first = f"cast($as_of_on as date) - {contract.retention.days}"
+        return cls(
+            f"select max({day}) from ({rows.sql}) as rows",
+            f"select _delivery, count(*) from ({rows.sql}) as rows where {day} < {first}"
+            " group by _delivery order by _delivery",
+            f"select * from ({rows.sql}) as rows where {day} >= {first}",
+        )
+
+    def kept_on(self, day: dt.date) -> str:
+        """Return the SELECT of the rows that are in use on a day."""
+        return self.kept_sql.replace("$as_of_on", literal(day.isoformat()))
+
+    def past_on(self, day: dt.date) -> str:
+        """Return the SELECT of how many rows of each delivery are past retention on a day."""
+        return self.past_sql.replace("$as_of_on", literal(day.isoformat()))
+
+
+def _loaded_on(deliveries: Sequence[Delivery]) -> str:
+    """Return the day a row's delivery was loaded, as an expression."""
+    days = {d.delivery: d.loaded_at[:10] for d in deliveries if d.status == "loaded"}
+    cases = " ".join(f"when {literal(name)} then {literal(day)}" for name, day in days.items())
+    return f"cast(case _delivery {cases} end as date)" if cases else "cast(null as date)"
 
 
 def current_rows(

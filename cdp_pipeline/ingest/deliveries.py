@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,11 +141,23 @@ def write_sidecar(delivery: Delivery, folder: Path) -> None:
     temporary.replace(target)
 
 
+def adopt_former(contract: SourceTable, store: Path) -> None:
+    """Let a renamed table go on with what was loaded under its former name."""
+    if contract.former_folder is None:
+        return
+    former, folder = store / contract.former_folder, table_folder(contract, store)
+    has_own = any(not path.name.startswith(".") for path in folder.glob(f"*{SIDECAR_SUFFIX}"))
+    if not has_own and any(former.glob(f"*{SIDECAR_SUFFIX}")):
+        shutil.rmtree(folder, ignore_errors=True)
+        former.replace(folder)
+
+
 def read_deliveries(contract: SourceTable, store: Path) -> list[Delivery]:
     """Return a table's deliveries in the order they landed."""
     folder = table_folder(contract, store)
     found = [
-        _from_json(json.loads(path.read_text(encoding="utf-8")))
+        # A table that was renamed has its former name in what was written before.
+        _from_json({**json.loads(path.read_text(encoding="utf-8")), "source_table": contract.name})
         for path in folder.glob(f"*{SIDECAR_SUFFIX}")
         if not path.name.startswith(".")
     ]

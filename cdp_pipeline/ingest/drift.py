@@ -29,6 +29,9 @@ DriftKind = Literal[
 ]
 
 
+_MOST_SHOWN = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Drift:
     """One difference between a file and its contract.
@@ -52,6 +55,20 @@ class Drift:
     column: str
     message: str
     hint: str
+
+    @property
+    def takes_values(self) -> bool:
+        """Return whether values that were there are not, so that what is made of them changes."""
+        return self.kind not in ("new_column", "reordered", "respelled")
+
+    def told(self, touched: Sequence[str]) -> str:
+        """Return the message with the published columns that a column goes into."""
+        if not touched or not self.takes_values:
+            return self.message
+        shown = ", ".join(touched[:_MOST_SHOWN])
+        more = len(touched) - _MOST_SHOWN
+        also = f" and {more} more" if more > 0 else ""
+        return f"{self.message} (it goes into {shown}{also})"
 
     def as_json(self) -> dict[str, str | bool]:
         """Return it as plain values."""
@@ -166,7 +183,7 @@ def _is_around(title: str, named: Collection[str]) -> bool:
 def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int], list[Drift]]:
     """Return where each contract column stands in the file."""
     exact = Counter(header)
-    folded = Counter(_folded(title) for title in header)
+    counts = Counter(folded(title) for title in header)
     places: dict[str, int] = {}
     drift: list[Drift] = []
     for name, column in contract.columns.items():
@@ -176,8 +193,8 @@ def _places(contract: SourceTable, header: Sequence[str]) -> tuple[dict[str, int
         elif exact[title] > 1:
             drift.append(_duplicate(contract, name, title, exact[title]))
             places[name] = list(header).index(title)
-        elif folded[_folded(title)] == 1:
-            place = [_folded(other) for other in header].index(_folded(title))
+        elif counts[folded(title)] == 1:
+            place = [folded(other) for other in header].index(folded(title))
             places[name] = place
             drift.append(
                 Drift(
@@ -206,7 +223,8 @@ def _no_header(contract: SourceTable, places: Mapping[str, int]) -> Drift:
     )
 
 
-def _folded(title: str) -> str:
+def folded(title: str) -> str:
+    """Return a header name without regard to case, width and spaces."""
     return "".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
@@ -261,8 +279,8 @@ def _renamed_to(
         if scored and scored[0][0] >= 0.5:
             return scored[0][1]
     title = contract.columns[name].name_in_file
-    by_folded = {_folded(other): other for other in new}
-    near = difflib.get_close_matches(_folded(title), list(by_folded), n=1, cutoff=0.75)
+    by_folded = {folded(other): other for other in new}
+    near = difflib.get_close_matches(folded(title), list(by_folded), n=1, cutoff=0.75)
     return by_folded[near[0]] if near else None
 
 
@@ -318,10 +336,10 @@ def delimiter_hint(
     splits : Mapping
         By other delimiter, the header as that one splits it.
     """
-    wanted = {_folded(column.name_in_file) for column in contract.columns.values()}
+    wanted = {folded(column.name_in_file) for column in contract.columns.values()}
 
     def found(titles: Sequence[str]) -> int:
-        return len(wanted & {_folded(title) for title in titles})
+        return len(wanted & {folded(title) for title in titles})
 
     best = max(splits, key=lambda delimiter: found(splits[delimiter]), default=None)
     if best is None or found(splits[best]) <= found(header) or found(header) > 1:

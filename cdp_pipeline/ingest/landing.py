@@ -185,7 +185,8 @@ def _found(contract: SourceTable, landing: Path) -> Iterator[LandedFile]:
         if not base.is_dir():
             continue
         for path in base.glob(rest):
-            if path not in seen and not path.is_dir():
+            # A glob without an ending may well name folders; one with an ending means files.
+            if path not in seen and ("." in Path(rest).name or not path.is_dir()):
                 seen[path] = _judged(path, base)
     yield from sorted(seen.values(), key=lambda landed: natural_order(landed.name))
 
@@ -231,7 +232,8 @@ def _judged(path: Path, base: Path) -> LandedFile:
     if not real.is_relative_to(base.resolve()):
         return LandedFile(path, name, "outside", "a link out of the folder the contract names")
     if not stat.S_ISREG(found.st_mode):
-        return LandedFile(path, name, "outside", "not a plain file")
+        is_folder = stat.S_ISDIR(found.st_mode)
+        return LandedFile(path, name, "outside", "a folder" if is_folder else "not a plain file")
     if name.lower().endswith(_HALF_WRITTEN) or path.name.startswith("."):
         return LandedFile(path, name, "unstable", "named like a file that is still being written")
     return LandedFile(path, name)
@@ -246,6 +248,8 @@ def _hashed(landed: LandedFile, cache: HashCache | None) -> LandedFile:
     try:
         with landed.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256")
+    except PermissionError:
+        return replace(landed, status="unstable", reason="there is no permission to read it")
     except OSError:
         return replace(landed, status="unstable", reason="it could not be read")
     if file_state(landed.path) != before:

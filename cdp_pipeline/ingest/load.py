@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import duckdb
 
@@ -22,6 +23,7 @@ from cdp_pipeline.ingest.contracts import SourceTable
 from cdp_pipeline.ingest.csv_files import read_csv
 from cdp_pipeline.ingest.deliveries import (
     Delivery,
+    adopt_former,
     delivery_id,
     loaded_file,
     read_deliveries,
@@ -32,11 +34,12 @@ from cdp_pipeline.ingest.deliveries import (
 from cdp_pipeline.ingest.jobs import Job, Limits, Outcome
 from cdp_pipeline.ingest.json_files import read_jsonl
 from cdp_pipeline.ingest.judging import check_acceptance
-from cdp_pipeline.ingest.landing import HashCache, LandedFile, discover
+from cdp_pipeline.ingest.landing import HashCache, LandedFile, discover, natural_order
 from cdp_pipeline.ingest.parquet_files import read_parquet
 from cdp_pipeline.ingest.plain_text import UnreadableFileError
 
 _REFUSED_SAMPLE = 1_000
+_SAME_TIME_NS = 1_000_000_000
 _READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
 
 
@@ -53,12 +56,15 @@ class LoadReport:
         Files that were not looked into, with the reason.
     deliveries : tuple of Delivery
         The whole ledger of the table, in the order of landing.
+    warnings : tuple of str
+        What looks as if it was not meant, without being wrong.
     """
 
     contract: SourceTable
     new: tuple[Delivery, ...]
     skipped: tuple[LandedFile, ...]
     deliveries: tuple[Delivery, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def load_source(
@@ -82,6 +88,7 @@ def load_source(
         Folder for what does not fit in memory, and for unpacked copies.
     limits : Limits, optional
     """
+    adopt_former(contract, store)
     folder = table_folder(contract, store)
     folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
@@ -90,18 +97,25 @@ def load_source(
     cache.save()
     ledger = read_deliveries(contract, store)
     batch = max((d.batch for d in ledger), default=0) + 1
-    new = []
+    new: list[Delivery] = []
+    waiting = [file for file in landed if file.status != "ready"]
+    earlier = ledger
     for file in landed:
         if file.status != "ready" or _is_known(contract, file, ledger):
             continue
-        made = _take_in(contract, file, ledger, batch, store=store, spill=spill, limits=limits)
+        try:
+            made = _take_in(contract, file, ledger, batch, store=store, spill=spill, limits=limits)
+        except _GoneError as gone:
+            waiting.append(replace(file, status="unstable", reason=str(gone)))
+            continue
         ledger = [*_superseded_removed(contract, made, ledger, store), made]
         new.append(made)
     return LoadReport(
         contract,
         tuple(new),
-        tuple(file for file in landed if file.status != "ready"),
+        tuple(waiting),
         tuple(read_deliveries(contract, store)),
+        tuple(_warnings(contract, landed, new, earlier)),
     )
 
 
@@ -168,6 +182,37 @@ def load_delivery(
         )
         _write(job, made, outcome, folder)
     return made
+
+
+class _GoneError(Exception):
+    """A file that was there when it was looked for, and cannot be read any more."""
+
+
+def _warnings(
+    contract: SourceTable,
+    landed: Sequence[LandedFile],
+    new: Sequence[Delivery],
+    earlier: Sequence[Delivery],
+) -> Iterator[str]:
+    """Yield where the order of names, which counts, is not the order of time."""
+    if contract.delivery != "snapshot":
+        return
+    accepted = [d.file for d in new if d.status != "refused"]
+    written = {file.name: file.state[1] for file in landed}
+    how_to = "Put the day into names as 2026-09-30."
+    if len(accepted) > 1:
+        last, latest = accepted[-1], max(accepted, key=lambda name: written.get(name, 0))
+        if written.get(latest, 0) - written.get(last, 0) > _SAME_TIME_NS:
+            yield (
+                f"{last} counts as the newest snapshot by its name, but {latest} was written"
+                f" later. {how_to}"
+            )
+    before = [d for d in earlier if d.status != "refused"]
+    if accepted and before and natural_order(accepted[-1]) < natural_order(before[-1].file):
+        yield (
+            f"{accepted[-1]} landed after {before[-1].file} and counts as the newest snapshot,"
+            f" but its name comes before. {how_to}"
+        )
 
 
 def _is_known(contract: SourceTable, file: LandedFile, ledger: Sequence[Delivery]) -> bool:
@@ -280,17 +325,14 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
             )
     except UnreadableFileError as error:
         outcome.refusal, outcome.hint = error.reason, error.hint
+    except OSError as error:
+        _refuse_to_guess(job, error)
+    except MemoryError:
+        raise _out_of_memory(job) from None
     except duckdb.OutOfMemoryException:
-        raise CdpError(
-            f"{job.contract.name}: loading {job.file.name} needs more than"
-            f" {job.limits.memory_gb:g} GB of memory and spill space.",
-            "Raise memory_limit_gb, or deliver the file in parts.",
-        ) from None
-    except duckdb.IOException:
-        raise CdpError(
-            f"{job.contract.name}: {job.file.name} could not be read, or its rows not written.",
-            "Is the disk full, or was the file removed meanwhile?",
-        ) from None
+        raise _out_of_memory(job) from None
+    except duckdb.IOException as error:
+        _refuse_to_guess(job, error)
     except duckdb.Error as error:
         # The engine's own words may quote values.
         outcome.refusal = f"it cannot be read as {job.contract.format} ({type(error).__name__})"
@@ -298,6 +340,26 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
             f"Check format, delimiter, quote and encoding at {job.contract.where('format')}."
         )
     return outcome
+
+
+def _out_of_memory(job: Job) -> CdpError:
+    return CdpError(
+        f"{job.contract.name}: loading {job.file.name} needs more than"
+        f" {job.limits.memory_gb:g} GB of memory and spill space.",
+        "Raise memory_limit_gb, or deliver the file in parts.",
+    )
+
+
+def _refuse_to_guess(job: Job, error: Exception) -> NoReturn:
+    """Tell a file that is gone, which waits, from a machine that cannot write."""
+    if not job.file.is_unchanged():
+        raise _GoneError("it changed or was removed while it was read") from None
+    if isinstance(error, PermissionError) and not os.access(job.file.path, os.R_OK):
+        raise _GoneError("there is no permission to read it") from None
+    raise CdpError(
+        f"{job.contract.name}: {job.file.name} could not be read, or its rows not written.",
+        "Is the disk full, or was the file removed meanwhile?",
+    ) from None
 
 
 def _write(job: Job, made: Delivery, outcome: Outcome, folder: Path) -> None:

@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cdp_pipeline.ingest.contracts import SourceTable
-from cdp_pipeline.ingest.plain_text import UnreadableFileError, plain_text, wrong_encoding
+from cdp_pipeline.ingest.plain_text import UnreadableFileError as UnreadableFileError
+from cdp_pipeline.ingest.plain_text import plain_text, wrong_encoding
 from cdp_pipeline.ingest.values import Signs
 
 _BLOCK = 1 << 20

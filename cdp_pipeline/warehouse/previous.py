@@ -75,7 +75,13 @@ def inputs_hash(store: Store, code: str) -> str:
 
 
 # The ledger and the rejected rows tell of runs; no model reads them to decide anything.
-_REPORTS = ("sources.deliveries", "sources.rejected_rows")
+_SOURCE_COLUMNS = ("source", "record_source")
+_REPORTS = (
+    "sources.deliveries",
+    "sources.rejected_rows",
+    "sources.schema_drift",
+    "sources.freshness",
+)
 
 
 def previous_for_run(store: Store, *, run_id: str, code: str, train: bool) -> Release | None:
@@ -104,19 +110,33 @@ def _decide(store: Store, published: Path, code: str, *, train: bool) -> str | N
     return latest.name
 
 
-def view_sql(release: Release | None, table: str, columns: Mapping[str, str]) -> str:
+def view_sql(
+    release: Release | None,
+    table: str,
+    columns: Mapping[str, str],
+    renamed: Mapping[str, str] | None = None,
+) -> str:
     """Return a SELECT of the declared columns of a previously published table.
 
     A column that the older release does not have is null; before the first release the table is
-    empty.
+    empty. The name of a source that was renamed since, given as former name to new one, is read
+    as the new one, so that its records keep their customers.
     """
     file = None if release is None else release.file(table)
     if file is None or release is None:
         empty = ", ".join(f"cast(null as {kind}) as {identifier(n)}" for n, kind in columns.items())
         return f"select {empty} where false"
     had = {column["name"] for column in release.manifest["tables"][table]["columns"]}
+    cases = " ".join(
+        f"when {literal(old)} then {literal(new)}" for old, new in (renamed or {}).items()
+    )
+
+    def value(name: str) -> str:
+        column = identifier(name) if name in had else "null"
+        is_source = cases and name in had and name in _SOURCE_COLUMNS
+        return f"case {column} {cases} else {column} end" if is_source else column
+
     selected = ", ".join(
-        f"cast({identifier(name) if name in had else 'null'} as {kind}) as {identifier(name)}"
-        for name, kind in columns.items()
+        f"cast({value(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items()
     )
     return f"select {selected} from read_parquet({literal(file)})"

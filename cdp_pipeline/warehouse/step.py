@@ -192,6 +192,8 @@ class Warehouse:
         inputs = {read: self.store.needed_head(read, by=by) for read in reads}
         hashes = {read: version.content_hash for read, version in inputs.items()}
         hashes |= {f"previous.{name}": self._previous_hash(name) for name in previous}
+        if previous and self._renamed_sources:
+            hashes["renamed sources"] = fingerprint_of(self._renamed_sources)
         is_model = len(names) == 1 and by.endswith(MODEL_SUFFIX)
         parts = {
             "writer": _WRITER,
@@ -215,6 +217,13 @@ class Warehouse:
         made = self._run(job, logic)
         self._refuse_other_bytes(found, made)
         return [self.use(version, "made") for version in made]
+
+    @cached_property
+    def _renamed_sources(self) -> dict[str, str]:
+        """The source systems that were renamed, former name to new one."""
+        from cdp_pipeline.ingest.contracts import renamed_systems  # it writes with this package
+
+        return renamed_systems(self.home.sql / "sources")
 
     @contextmanager
     def timed(self, table: str) -> Iterator[Taken]:
@@ -267,7 +276,7 @@ class Warehouse:
             connection.execute(f"create view {name} as {self.store.select(version)}")
         for name in job.previous:
             columns = self.project.previous_columns(job.tables[0].layer, name)
-            select = view_sql(self.previous, name, columns)
+            select = view_sql(self.previous, name, columns, self._renamed_sources)
             connection.execute(f"create view previous.{name} as {select}")
 
     def _keep(

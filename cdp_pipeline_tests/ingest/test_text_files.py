@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp_pipeline.ingest.plain_text import _with_doubled_quotes
 from cdp_pipeline.ingest.text_files import Scanner, TextFile
 from cdp_pipeline_tests.ingest.conftest import HEADER, Shop, ShopMaker
 
@@ -58,6 +59,16 @@ def test_packed_files_are_unpacked(shop: Shop, packing: str) -> None:
         (b"", "", "the file is empty", "whole file"),
         (b"PK\x03\x04....", "", "Excel workbook", "Export it as CSV"),
         (b"PAR1....", "", "it is a Parquet file", "Change `format:` at shop.yml"),
+        (TEXT.encode(), "compression: gzip", "it is not packed", "Remove `compression:`"),
+        (TEXT.encode(), "encoding: utf-16", "neither the mark nor", "Change `encoding:`"),
+        (TEXT.encode("utf-16")[:-1], "encoding: utf-16", "not valid utf-16", "Change `encod"),
+        (
+            TEXT.encode("cp1252") + b"o3,\x80,1,2,,,\n",
+            "encoding: latin-1",
+            "control",
+            "to utf-8 or",
+        ),
+        (b"BZh91AY", "", "it is packed with bzip2", "gzip or zstd"),
         (b"\x1f\x8bnot gzip", "", "does not unpack as gzip", "again, whole"),
         (TEXT.encode(), "format: parquet", "not a whole Parquet file", "change `format:` at"),
         (TEXT.encode() + b'o3,"Cy,1,2,2024-01-01,,\n', "", "from record 3 on", "quote"),
@@ -122,6 +133,113 @@ def test_excels_first_line_and_empty_rows_are_no_orders(shop: Shop) -> None:
     delivery = shop.load_one()
     assert (delivery.rows_delivered, delivery.rows_loaded, delivery.rows_rejected) == (7, 2, 5)
     assert shop.rejected("distinct reason") == [("an empty record",)]
+
+
+def test_a_file_without_a_header_is_read_by_place(make_shop: ShopMaker) -> None:
+    shop = make_shop("header: false\nmax_rejected_share: 0.5")
+    rows = TEXT.split("\n", 1)[1]
+    shop.land("orders.csv", b"\xef\xbb\xbf" + rows.encode() + b"o3,Cy,x,1,,,\n")
+    assert shop.load_one().rows_delivered == 3
+    assert shop.rows("order_id, customer, _record_number") == [
+        ("o1", "Åsa Öberg", 1), ("o2", "Zoë", 2),
+    ]  # fmt: skip
+    assert shop.rejected("record_number, raw_text") == [(3, "o3,Cy,x,1,,,")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (TEXT, "its first record names the columns, but the contract says header: false"),
+        ("o1,Ada,1,2.50\n", "its records have 4 values, but the contract declares 7 columns"),
+    ],
+)
+def test_a_file_without_a_header_must_have_the_contracts_columns(
+    make_shop: ShopMaker, content: str, reason: str
+) -> None:
+    shop = make_shop("header: false")
+    shop.land("orders.csv", content)
+    delivery = shop.load_one()
+    assert delivery.reason.startswith(reason)
+    assert "shop.yml:" in delivery.hint
+
+
+def test_titles_comments_and_footers_are_no_records(make_shop: ShopMaker) -> None:
+    shop = make_shop('skip_rows: 2\ncomment: "#"\nfooter: Total')
+    header, *rows = TEXT.rstrip("\n").split("\n")
+    inside = 'o3,"a note\n# that goes on",1,2.50,2024-01-01,,no'
+    lines = ["Orders of the week", "", '# it"s', header, rows[0], "#", rows[1], inside]
+    shop.land("orders.csv", "\r\n".join([*lines, "Total;3", ""]))
+    assert shop.load_one().rows_delivered == 3
+    assert shop.rows("order_id") == [("o1",), ("o2",), ("o3",)]
+    assert shop.rows("customer", "order_id = 'o3'") == [("a note\n# that goes on",)]
+    shop.land("orders.csv", "\n".join(lines))
+    assert shop.load_one().reason == "it does not end with the declared footer: cut off"
+
+
+def test_quotes_may_be_escaped_by_a_backslash(make_shop: ShopMaker) -> None:
+    shop = make_shop('escape: "\\\\"')
+    shop.land_rows(
+        "orders.csv",
+        r'o1,"5\" pipe, \\",1,2.50,,,',
+        r'o2,"a\b \"\" c\\\"",1,2.50,,,',
+        'o3,"two\\\nlines",1,2.50,,,',
+        r"o4,C:\dir,1,2.50,,,",
+    )
+    assert shop.load_one().rows_delivered == 4
+    assert shop.rows("customer") == [
+        ('5" pipe, \\',), ("C:\\dir",), ('a\\b "" c\\"',), ("two\nlines",),
+    ]  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    values=st.lists(st.text(alphabet='ab\\"\n,', max_size=6), min_size=1, max_size=9),
+    block=st.integers(min_value=1, max_value=7),
+)
+def test_escaped_quotes_are_doubled_wherever_blocks_are_cut(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str], block: int
+) -> None:
+    folder = tmp_path_factory.mktemp("text")
+    maker = ShopMaker(folder)
+    contract = maker('escape: "\\\\"').contract
+    escaped = [v.replace("\\", "\\\\").replace('"', '\\"') for v in values]
+    (folder / "in.csv").write_bytes("".join(f'"{value}"\n' for value in escaped).encode())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdp_pipeline.ingest.plain_text._BLOCK", block)
+        out = _with_doubled_quotes(contract, folder / "in.csv", folder / "out.csv")
+    found = csv.reader(io.StringIO(out.read_bytes().decode(), newline=""))
+    assert [row[0] for row in found] == values
+
+
+def test_columns_without_names_are_noise_unless_they_hold_something(shop: Shop) -> None:
+    shop.land_rows("orders.csv", "o1,Ada,1,1,,,,,", header=HEADER + ",,")
+    assert shop.load_one().drift == ()
+    shop.land_rows("orders.csv", "o1,Ada,1,1,,,,x,", header=HEADER + ",,")
+    (drift,) = shop.load_one().drift
+    assert drift.message == "column 8 has values but no name; the file was loaded without it"
+
+
+def test_records_may_end_with_a_delimiter_that_the_header_lacks(shop: Shop) -> None:
+    shop.land_rows("orders.csv", "o1,Ada,1,1,,,,", "o2,Bo,1,1,,,,")
+    assert shop.load_one().rows_loaded == 2
+
+
+def test_bytes_that_mean_nothing_in_cp1252_reject_their_record(make_shop: ShopMaker) -> None:
+    shop = make_shop("encoding: cp1252\nmax_rejected_share: 0.5")
+    shop.land("orders.csv", TEXT.encode("cp1252").replace(b"Zo", b"Z\x81"))
+    assert shop.rows("order_id") == [("o1",)]
+    assert shop.rejected() == [(2, None, "not valid cp1252")]
+
+
+def test_a_names_line_that_a_record_goes_on_in_is_not_shown(shop: Shop) -> None:
+    row = "o1,Canaryson,1,2.50,2024-01-01,,no"
+    shop.land("orders.csv", f"{HEADER}{row}\n{row}\n")
+    delivery = shop.load_one()
+    assert delivery.reason == "its header has 13 names, but its records have 7 values"
+    shop.land("orders_2.csv", f"{HEADER},{row}\n")
+    (delivery,) = shop.load().new
+    assert "column 'column 9' is new" in [d.message.split(";")[0] for d in delivery.drift]
+    assert "Canaryson" not in repr(delivery)
 
 
 @pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])

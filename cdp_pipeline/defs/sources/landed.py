@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cdp_pipeline.ingest import (
+    Aged,
     CurrentRows,
+    Delivery,
+    Drift,
     Limits,
     LoadReport,
     SourceTable,
     current_rows,
     load_source,
+    published_columns,
 )
 from cdp_pipeline.quality import RuleResult, evaluate, with_trend
 from cdp_pipeline.settings import Home
 from cdp_pipeline.sqlmodels.tables import Severity
 from cdp_pipeline.warehouse import TableVersion, Warehouse
 from cdp_pipeline.warehouse.engine import sealed_connection, translated
+from cdp_pipeline.warehouse.exports import read_exports
+
+PAST_RETENTION = "rows past retention by delivery"
+_HARMLESS = ("reordered", "respelled")
 
 
 def store_of(home: Home) -> Path:
@@ -35,6 +47,7 @@ def load(contract: SourceTable, warehouse: Warehouse) -> TableVersion:
             contract, home.landing, store_of(home), spill=warehouse.spill, limits=limits
         )
         rows = current_rows(contract, report.deliveries, store=store_of(home))
+        rows, past = _in_use(contract, warehouse, rows, report)
         before = warehouse.store.head(contract.name)
         started = time.process_time()
         same = before if before and before.content_hash == rows.content_hash else None
@@ -50,12 +63,61 @@ def load(contract: SourceTable, warehouse: Warehouse) -> TableVersion:
         inputs={},
         sql=warehouse.store.portable(rows.sql),
         checks=with_trend((*_accounting(report), *rules), before.checks if before else ()),
-        figures=_figures(report),
+        figures=_figures(report, _touched_by(report, warehouse), past),
         seconds=taken.seconds,
         cpu_seconds=taken.cpu_seconds,
         check_cpu_seconds=taken.check_cpu_seconds,
     )
-    return warehouse.use(version, "made" if report.new else "unchanged", news=_news(report))
+    return warehouse.use(
+        version,
+        "made" if report.new else "unchanged",
+        news=_news(report, _touched_by(report, warehouse)),
+    )
+
+
+def _in_use(
+    contract: SourceTable, warehouse: Warehouse, rows: CurrentRows, report: LoadReport
+) -> tuple[CurrentRows, dict[str, int]]:
+    """Return the rows that are within their retention, and how many of each delivery are not.
+
+    Where the clock follows the latest event, the newest row of the table itself stands for today.
+    """
+    if contract.retention is None or not rows.files:
+        return rows, {}
+    aged = Aged.of(contract, rows, report.deliveries)
+    settings = warehouse.home.settings
+    today = dt.datetime.now(ZoneInfo(settings.time_zone)).date()
+    with (
+        translated(f"looking for rows of {contract.name} past their retention"),
+        sealed_connection(
+            files=rows.files,
+            spill=warehouse.spill,
+            threads=settings.threads,
+            memory_limit_gb=settings.memory_limit_gb,
+        ) as connection,
+    ):
+        as_of = settings.as_of if isinstance(settings.as_of, dt.date) else today
+        if settings.as_of == "latest_event":
+            newest = connection.sql(aged.newest_sql).fetchall()[0][0]
+            as_of = min(newest, today) if newest is not None else today
+        past = {str(d): int(n) for d, n in connection.sql(aged.past_on(as_of)).fetchall()}
+    # How many rows are too old says which: the day itself would make the same rows anew each day.
+    content = f"{rows.content_hash}:{contract.retention}:{sorted(past.items())}"
+    hashed = hashlib.sha256(content.encode()).hexdigest()
+    return CurrentRows(aged.kept_on(as_of), rows.files, hashed), past
+
+
+def touched_columns(warehouse: Warehouse) -> Callable[[str, str], Sequence[str]]:
+    """Return what a source column goes into, of all that is published."""
+    exports = read_exports(warehouse.home, warehouse.project)
+    return published_columns(warehouse.project, {e.table: e.name for e in exports})
+
+
+def _touched_by(report: LoadReport, warehouse: Warehouse) -> Callable[[str, str], Sequence[str]]:
+    """Return what a column that drifted goes into; nothing is looked up where none did."""
+    if not any(delivery.drift for delivery in report.deliveries):
+        return lambda _, __: ()
+    return touched_columns(warehouse)
 
 
 def _rules(
@@ -84,7 +146,24 @@ def _kept_rules(same: TableVersion) -> tuple[RuleResult, ...]:
     )
 
 
-def _news(report: LoadReport) -> dict[str, Any]:
+Touched = Callable[[str, str], Sequence[str]]
+
+
+def _refused(delivery: Delivery, touched: Touched) -> dict[str, str]:
+    """Return what the closing summary says of a refused file."""
+    breaking = [drift for drift in delivery.drift if drift.is_breaking]
+    told = "; ".join(d.told(touched(delivery.source_table, d.column)) for d in breaking)
+    untold = "; ".join(drift.message for drift in breaking)
+    reason = told if breaking and delivery.reason == untold else delivery.reason
+    return {"file": delivery.file, "reason": reason, "hint": delivery.hint}
+
+
+def _drifted(report: LoadReport) -> tuple[Drift, ...]:
+    """Return how the newest delivery's columns differ from the contract."""
+    return report.deliveries[-1].drift if report.deliveries else ()
+
+
+def _news(report: LoadReport, touched: Touched) -> dict[str, Any]:
     """Return what this look at the landing folder brought, for the closing summary."""
     new = report.new
     refused = [d for d in new if d.status == "refused"]
@@ -95,8 +174,18 @@ def _news(report: LoadReport) -> dict[str, Any]:
         "rows_refused": sum(d.rows_refused for d in new),
         "rows_already_loaded": sum(d.rows_already_loaded for d in new),
         "files": len(new),
-        "refused": [{"file": d.file, "reason": d.reason, "hint": d.hint} for d in refused],
+        "refused": [_refused(delivery, touched) for delivery in refused],
         "skipped": [f"{file.name}: {file.reason}" for file in report.skipped],
+        "warnings": [
+            *(f"{report.contract.name}: {warning}" for warning in report.warnings),
+            *(
+                f"{d.file}: {drift.told(touched(d.source_table, drift.column))}"
+                for d in new
+                if d.status == "loaded"
+                for drift in d.drift
+                if drift.kind not in _HARMLESS
+            ),
+        ],
         "has_files": bool(report.deliveries),
     }
 
@@ -112,6 +201,9 @@ def _accounting(report: LoadReport) -> tuple[RuleResult, ...]:
         if d.status == "loaded"
     )
 
+    drifted = sum(1 for drift in _drifted(report) if drift.kind not in _HARMLESS)
+    declared = len(report.contract.columns)
+
     def result(rule: str, severity: Severity, failing: int, total: int) -> RuleResult:
         return RuleResult(rule, severity, failing == 0, failing, total, "accounting")
 
@@ -119,10 +211,11 @@ def _accounting(report: LoadReport) -> tuple[RuleResult, ...]:
         result("rows delivered = rows loaded + rows rejected", "block", unaccounted, delivered),
         result("every delivery is accepted", "warn", refused, len(ledger)),
         result("no row is rejected", "warn", rejected, delivered),
+        result("the newest delivery has the contract's columns", "warn", drifted, declared),
     )
 
 
-def _figures(report: LoadReport) -> dict[str, Any]:
+def _figures(report: LoadReport, touched: Touched, past: Mapping[str, int]) -> dict[str, Any]:
     ledger = report.deliveries
     figures: dict[str, Any] = {
         "deliveries": len(ledger),
@@ -130,9 +223,17 @@ def _figures(report: LoadReport) -> dict[str, Any]:
         "rows rejected": sum(d.rows_rejected for d in ledger),
         "rows refused": sum(d.rows_refused for d in ledger),
     }
-    drift = sorted({found.message for d in report.new for found in d.drift})
-    if drift:
+    name, contract = report.contract.name, report.contract
+    if drift := [found.told(touched(name, found.column)) for found in _drifted(report)]:
         figures["drift"] = drift
+    if contract.retention is not None:
+        figures["rows past retention"] = sum(past.values())
+        figures[PAST_RETENTION] = dict(past)
+    if contract.licence is not None:
+        until = f", until {contract.expires.isoformat()}" if contract.expires else ""
+        figures["licence"] = f"{contract.licence}{until}"
+    if report.warnings:
+        figures["warnings"] = list(report.warnings)
     if report.skipped:
         figures["skipped files"] = [f"{file.name}: {file.reason}" for file in report.skipped]
     return figures
