@@ -106,6 +106,11 @@ def check_results(home: Home) -> Mapping[str, Any]:
     }
 
 
+def expectations(home: Home) -> Mapping[str, Any]:
+    """Return what the contracts say of how often, and by which column, a source is fresh."""
+    return {c.name: [c.event_at, _expected_days(c)] for c in home_contracts(home)}
+
+
 def last_tables(project: Project) -> list[str]:
     """Return the tables that no other reads, the export layer left out.
 
