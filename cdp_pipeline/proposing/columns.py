@@ -124,6 +124,8 @@ def _proposed(
     meaning = ranked[0][0] if ranked and ranked[0][1] >= _NAME_DECIDES / 2 else None
     by_content = _by_content(column, said, meaning)
     unsure: list[str] = [said.doubt] if said.doubt and column.filled else []
+    if by_content == "record_id":
+        meaning = by_content
     if by_content is not None and meaning is None:
         meaning = by_content
         unsure.append(f"its name says nothing; its values look like {by_content}")
@@ -252,6 +254,8 @@ def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str
     if share(column.values, "email") >= 0.8:
         return "email"
     several = column.distinct >= 5
+    if meaning == "name" and _numbers_rows(column):
+        return "record_id"
     email = share(column.values, "email")
     if several and email >= 0.2 and email + share(column.values, "phone") >= _NEARLY_ALL:
         return "contact_point"
@@ -270,6 +274,13 @@ def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str
         if _words_each(column) >= _LONG_TEXT and column.distinct > 20:
             return "body"
     return None
+
+
+def _numbers_rows(column: SampleColumn) -> bool:
+    """Return whether what is called a name numbers the rows, as #1001 does."""
+    has_digits = sum(count for value, count in column.values if re.search(r"\d", value))
+    is_all = has_digits >= 0.95 * column.filled and column.distinct >= 0.5 * column.filled
+    return is_all and share(column.values, "identifier") >= 0.95
 
 
 def _class(column: SampleColumn, meaning: str | None, said: Written) -> str:

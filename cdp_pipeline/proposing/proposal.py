@@ -301,7 +301,7 @@ def _system_name(
 
 def _stem(table: ProposedTable) -> str:
     name = table.glob
-    for ending in _ENDINGS:
+    for ending in (".gz", ".zst", *_ENDINGS):
         name = name.removesuffix(ending)
     return name.replace("*", " ")
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp_pipeline.proposing.columns import ProposedColumn
+from cdp_pipeline.proposing.formats import plain_number
+from cdp_pipeline.proposing.shapes import share
 from cdp_pipeline.proposing.tables import ProposedTable, own_id
 from cdp_pipeline.proposing.words import channel_of, vocabulary
 from cdp_pipeline.warehouse.engine import literal
@@ -33,6 +35,7 @@ _IDENTITY = [
 ]
 _RECORD_ENTITIES = frozenset({"customer_records", "companies"})
 _CARRIED = frozenset({"attribute"})
+_MOST = 0.8
 
 
 @dataclass(frozen=True)
@@ -280,7 +283,10 @@ def _consents_of_records(
     """Return what a flag in the customer table says about the newsletter, if it says when."""
     flag = table.column("consent")
     when = table.column("updated_at", "created_at")
-    if flag is None or when is None or flag.kind != "boolean" or "consents" not in types:
+    if flag is None or flag.kind != "boolean" or "consents" not in types:
+        return None
+    if when is None:
+        table.unsure.append(f"{flag.name} says who takes the newsletter, but no column since when")
         return None
     decided = value(when, "timestamp", place.zone)
     record_id, drops = _record_id(table)
@@ -351,8 +357,29 @@ def _order_id(table: ProposedTable) -> str:
     return f"{who} || '/' || cast(t.{day.name} as varchar)" if day else who
 
 
+def _paid(table: ProposedTable) -> ProposedColumn | None:
+    """Return the column of what was paid: of several, the one that sums to most."""
+    listed = [c for c in table.columns if c.meaning == "line_amount"] or [
+        c for c in table.columns if c.meaning == "amount"
+    ]
+    listed = [c for c in listed if c.kind in ("integer", "decimal") and c.sample.filled]
+    if len(listed) < 2:
+        return listed[0] if listed else None
+    chosen = max(listed, key=lambda c: (_sum(c, table), -listed.index(c)))
+    others = ", ".join(c.name for c in listed if c is not chosen)
+    doubt = f"{chosen.name} is taken for what was paid; {others} may be it too"
+    if doubt not in table.unsure:
+        table.unsure.append(doubt)
+    return chosen
+
+
+def _sum(column: ProposedColumn, table: ProposedTable) -> float:
+    plain = [(plain_number(v, table.signs), n) for v, n in column.sample.values]
+    return sum(float(text) * count for text, count in plain if text is not None)
+
+
 def _line_amount(table: ProposedTable) -> str | None:
-    paid = table.column("line_amount", "amount")
+    paid = _paid(table)
     if paid is not None:
         return value(paid, "decimal(18,2)", "UTC")
     price, quantity = table.column("unit_price"), table.column("quantity")
@@ -666,6 +693,10 @@ def _buyers_file(facts: Sequence[ProposedTable], tables: Sequence[ProposedTable]
     columns = {"source": literal(source), "record_id": record_id, "kind": "'person'"}
     for meaning in _IDENTITY:
         column = main.column(meaning)
+        if column is None and meaning == "full_name":
+            column = main.column("name")
+            if column is not None and share(column.sample.values, "name") < _MOST:
+                column = None
         if column is None or column.kind != "text" and meaning != "birth_on":
             continue
         expression = value(column, "date" if meaning == "birth_on" else "varchar", "UTC")

@@ -147,6 +147,8 @@ def _leaning(table: ProposedTable, entity: str, said: frozenset[str]) -> float:
             return -4.0
         if table.has("product_id", "order_id", "ticket_id", "response_id", "sent_at"):
             return -4.0
+        if has_money and _repeats_contacts(table):
+            return -4.0
         return 1.5 * has_person + 0.5 * (customer is not None)
     if entity == "companies":
         return -3.0 if table.has("given_name", "family_name", "full_name", "birth_on") else 0.0
@@ -179,6 +181,12 @@ def _leaning(table: ProposedTable, entity: str, said: frozenset[str]) -> float:
     if entity in ("messages", "surveys", "tickets", "subscriptions"):
         return 0.0 if said & vocabulary().entities[entity].named or not has_money else -2.0
     return 0.0
+
+
+def _repeats_contacts(table: ProposedTable) -> bool:
+    """Return whether the same people stand in many rows."""
+    contact = table.column("email", "phone")
+    return contact is not None and contact.sample.distinct < 0.9 * contact.sample.filled
 
 
 def _plain_stem(path: Path) -> str:

@@ -150,7 +150,8 @@ def cut(title: str) -> list[str]:
     >>> cut("EMail"), cut("KundNr"), cut("Address 1: ZIP/Postal Code")
     (['e', 'mail'], ['kund', 'nr'], ['address', '1', 'zip', 'postal', 'code'])
     """
-    spaced = re.sub(r"(?<=[a-zåäöæø0-9])(?=[A-ZÅÄÖÆØ])", " ", title)
+    spaced = title.replace("%", " percent ")
+    spaced = re.sub(r"(?<=[a-zåäöæø0-9])(?=[A-ZÅÄÖÆØ])", " ", spaced)
     spaced = re.sub(r"(?<=[A-ZÅÄÖÆØ])(?=[A-ZÅÄÖÆØ][a-zåäöæø])", " ", spaced)
     spaced = re.sub(r"(?<=[A-Za-zÅÄÖåäö])(?=[0-9])", " ", spaced)
     return folded(spaced).split()
