@@ -86,9 +86,13 @@ def number_signs(columns: Iterable[Sequence[str]]) -> Numbers:
             continue
         if any(_ZERO_LED.fullmatch(value) for value in numeric):
             continue
+        # Groups of three leave small numbers without a sign; decimals do not.
+        is_fixed = all(re.fullmatch(r"[+-]?\d+[.,]\d{3}", value) for value in numeric)
+        is_fixed = is_fixed and any(len(re.split(r"[.,]", v.lstrip("+-"))[0]) != 1 for v in numeric)
+        is_fixed = is_fixed or any(re.match(r"[+-]?0[.,]", value) for value in numeric)
         for value in numeric:
             tail = re.fullmatch(r"[+-]?\d+([.,])(\d+)", value)
-            if tail and len(tail[2]) != 3:
+            if tail and (len(tail[2]) != 3 or is_fixed):
                 votes[tail[1]] += 1
             elif tail:
                 unclear[tail[1]] += 1

@@ -194,8 +194,8 @@ def is_national_id(value: str) -> bool:
     """Return whether a checksum and a date say that this is a Nordic personal number."""
     plain = value.strip().upper()
     finnish = re.fullmatch(r"(\d{6})[-+A-FU-Y](\d{3})([0-9A-Y])", plain)
-    if finnish:
-        return _FINNISH[int(finnish[1] + finnish[2]) % 31] == finnish[3]
+    if finnish and _FINNISH[int(finnish[1] + finnish[2]) % 31] == finnish[3]:
+        return True
     if not re.fullmatch(r"\d{6}(\d{2})?[-+ ]?\d{4,5}", plain):
         return False
     digits = re.sub(r"\D", "", plain)

@@ -1,0 +1,1 @@
+"""Proposing contracts and staging from files nobody has described."""
