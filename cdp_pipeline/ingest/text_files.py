@@ -136,13 +136,15 @@ def header_names(contract: SourceTable, text: TextFile) -> list[str]:
 
 def split_record(contract: SourceTable, record: str, delimiter: str | None = None) -> list[str]:
     """Return the values of one record."""
+    # A quote after a byte-order mark opens a value all the same.
+    plain = record.removeprefix("\ufeff")
     options: dict[str, Any] = {"delimiter": delimiter or contract.delimiter}
     if contract.quote:
         options["quotechar"] = contract.quote
     else:
         options["quoting"] = csv.QUOTE_NONE
     try:
-        return next(csv.reader(io.StringIO(record, newline=""), **options), [])
+        return next(csv.reader(io.StringIO(plain, newline=""), **options), [])
     except csv.Error:
         raise UnreadableFileError(
             "its header is not a CSV record", f"Check delimiter and quote at {contract.where()}."
