@@ -10,7 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cdp_pipeline.proposing.formats import Numbers, Written, is_open, number_signs, written
+from cdp_pipeline.proposing.formats import (
+    EXPONENT,
+    Numbers,
+    Written,
+    is_open,
+    number_signs,
+    written,
+)
 from cdp_pipeline.proposing.reading import Sample, SampleColumn
 from cdp_pipeline.proposing.shapes import DETECTORS, masked, share
 from cdp_pipeline.proposing.words import meanings, named_columns, snake, vocabulary
@@ -361,6 +368,13 @@ def _evidence(column: SampleColumn, said: Written, kind: str, personal: str) -> 
     if column.values:
         parts.append(f"such as {masked(column.values[0][0])}")
     return tuple(parts)
+
+
+def has_exponents(column: ProposedColumn) -> bool:
+    """Return whether numbers of a column are written with an exponent, as 1.5e-05 is."""
+    return column.kind == "decimal" and any(
+        EXPONENT.fullmatch(value) for value, _ in column.sample.values
+    )
 
 
 def null_words(columns: Sequence[ProposedColumn]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 
-from cdp_pipeline.proposing.columns import ProposedColumn, null_words
+from cdp_pipeline.proposing.columns import ProposedColumn, has_exponents, null_words
 from cdp_pipeline.proposing.tables import ProposedTable
 
 _WIDTH = 98
@@ -48,7 +48,7 @@ def _table(table: ProposedTable) -> list[str]:
         f"    files: {json.dumps(table.glob, ensure_ascii=False)}",
         f"    format: {dialect.format}",
     ]
-    if dialect.format == "csv":
+    if dialect.format != "parquet":
         lines += _dialect(table)
     lines += [f"    # {table.delivery_why}", f"    delivery: {table.delivery}"]
     if table.repeated:
@@ -73,7 +73,9 @@ def _table(table: ProposedTable) -> list[str]:
 
 def _dialect(table: ProposedTable) -> list[str]:
     dialect, signs = table.sample.dialect, table.signs
-    lines = [f"    encoding: {dialect.encoding}", f"    delimiter: {json.dumps(dialect.delimiter)}"]
+    lines = [f"    encoding: {dialect.encoding}"]
+    if dialect.format == "csv":
+        lines.append(f"    delimiter: {json.dumps(dialect.delimiter)}")
     if not dialect.has_header:
         lines.append("    header: false")
     if dialect.quote != '"':
@@ -82,6 +84,8 @@ def _dialect(table: ProposedTable) -> list[str]:
         lines.append(f"    decimal: {json.dumps(signs.decimal)}")
     if signs.thousands:
         lines.append(f"    thousands: {json.dumps(signs.thousands)}")
+    if any(has_exponents(column) for column in table.columns):
+        lines.append("    numbers: [exponent]")
     words = null_words(table.columns)
     if len(words) > 1:
         lines.append(f"    null_values: {json.dumps(list(words), ensure_ascii=False)}")

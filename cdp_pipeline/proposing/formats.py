@@ -23,7 +23,7 @@ _MOST_DECIMALS = 9
 _RARE = 0.005
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _ZERO_LED = re.compile(r"0[0-9]+")
-_EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
+EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]+")
 _DATE = re.compile(r"(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})\.?")
 _NAMED_MONTH = re.compile(r"(\d{1,2})([- ])([A-Za-z]{3,9})\2(\d{2,4})")
 _PACKED = re.compile(r"(1[6-9]|20|21)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -127,7 +127,7 @@ def plain_number(value: str, signs: Numbers) -> str | None:
             return None
         text = text.replace(",", ".")
     return (
-        text if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", text) or _EXPONENT.fullmatch(text) else None
+        text if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", text) or EXPONENT.fullmatch(text) else None
     )
 
 

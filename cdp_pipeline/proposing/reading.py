@@ -10,10 +10,12 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -278,6 +280,8 @@ def read_sample(con: Connection, path: Path, dialect: Dialect, spill: Path, name
     """
     if dialect.format == "parquet":
         return _parquet_sample(con, path, dialect, name)
+    if dialect.format == "jsonl":
+        return _jsonl_sample(con, path, dialect, spill, name)
     return _csv_sample(con, path, dialect, spill, name)
 
 
@@ -317,6 +321,58 @@ def _parquet_sample(con: Connection, path: Path, dialect: Dialect, name: str) ->
             continue
         sample.columns.append(_column(con, name, title, identifier(title), native.lower()))
     return sample
+
+
+def _jsonl_sample(con: Connection, path: Path, dialect: Dialect, spill: Path, name: str) -> Sample:
+    """Return a sample of JSON Lines: nested values by dotted path, lists as text."""
+    import pyarrow as pa
+
+    folder = spill / name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        text = prepare(probe_contract(dialect), path, folder, largest=_LARGEST_EXPANSION)
+    except UnreadableFileError as error:
+        raise SampleError(f"{path}: {error.reason}.", _without_contract(error.hint)) from None
+    rows: list[dict[str, str | None]] = []
+    broken = 0
+    with text.path.open(encoding="utf-8-sig", errors="replace") as lines:
+        for line in islice(lines, _MOST_ROWS):
+            try:
+                found = json.loads(line)
+            except ValueError:
+                found = None
+            if isinstance(found, dict):
+                rows.append(dict(_flat(found, "")))
+            else:
+                broken += bool(line.strip())
+    if not rows or broken > len(rows):
+        raise SampleError(
+            f"{path} is no JSON Lines: one object a line.",
+            "Write each object on a line of its own.",
+        )
+    titles = list(dict.fromkeys(title for row in rows for title in row))
+    arrays = {
+        f"c{place}": pa.array([row.get(title) for row in rows], pa.string())
+        for place, title in enumerate(titles)
+    }
+    con.register(f"{name}_objects", pa.table(arrays))
+    con.execute(f"create temp table {name} as select * from {name}_objects")
+    con.unregister(f"{name}_objects")
+    sample = Sample(path, dialect, name, text.survey.records, [], name, True)
+    sample.columns = [
+        _column(con, name, title, f"c{place}", "varchar") for place, title in enumerate(titles)
+    ]
+    return sample
+
+
+def _flat(found: dict[str, Any], start: str) -> Iterator[tuple[str, str | None]]:
+    for key, value in found.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{start}{key}.")
+        elif value is None or isinstance(value, str):
+            yield start + key, value
+        else:
+            yield start + key, json.dumps(value, ensure_ascii=False)
 
 
 def _csv_sample(con: Connection, path: Path, dialect: Dialect, spill: Path, name: str) -> Sample:
@@ -391,6 +447,7 @@ def probe_contract(dialect: Dialect) -> SourceTable:
             "description": "One row per row.",
             "owner": "whoever made it",
             "files": ["*"],
+            "format": dialect.format,
             "encoding": dialect.encoding,
             "delimiter": dialect.delimiter,
             "quote": dialect.quote,

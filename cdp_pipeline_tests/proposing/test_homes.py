@@ -128,6 +128,31 @@ def test_several_files_of_one_table_are_one_contract_and_say_how_they_add_up(
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "orders.csv",
+            "7001;C1;2026-05-04;12,50\n7002;C2;2026-05-05;9,00\n7003;C1;2026-05-19;3,10\n",
+        ),
+        (
+            "orders.jsonl",
+            "".join(
+                f'{{"order_id": "{n}", "buyer": {{"email": "b{n % 3}@a.se"}}, "total": {n}.5e0,'
+                f' "order_date": "2026-05-{n + 10}"}}\n'
+                for n in range(9)
+            ),
+        ),
+    ],
+)
+def test_files_without_a_header_and_json_lines_are_loaded_whole(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    rows = text.count("\n")
+    assert loaded(proposed(tmp_path / name), tmp_path) == [(rows, 0, "")]
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("empty.csv", b"", "is empty"),
