@@ -53,6 +53,23 @@ class Settings(BaseModel):
     )
     daily_schedule: str = Field("0 4 * * *", description="Cron line of the daily pipeline.")
     training_schedule: str = Field("0 2 * * 0", description="Cron line of the weekly training.")
+    model_promotion: Literal["better", "not_worse", "always"] = Field(
+        "better",
+        description=(
+            "When a newly trained churn or value model replaces the stored one: when it is better "
+            "on the newest past period both are judged on, when it is not surely worse, or always. "
+            "A stored model that cannot be used today is replaced in any case."
+        ),
+    )
+    drift_limit: float = Field(
+        1.0,
+        gt=0,
+        description=(
+            "Population stability index of a score, between the day of training and today, beyond "
+            "which churn or value is not published until trained anew; half of the orders missing "
+            "gives more than 1, and above 0.25 is worth a look."
+        ),
+    )
 
     @field_validator("time_zone")
     @classmethod
@@ -70,6 +87,8 @@ class Settings(BaseModel):
             "currency": self.currency,
             "time_zone": self.time_zone,
             "as_of": str(self.as_of),
+            "model_promotion": self.model_promotion,
+            "drift_limit": self.drift_limit,
         }
 
 

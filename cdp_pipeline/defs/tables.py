@@ -54,6 +54,9 @@ class PythonStep:
         For a trained model: why the stored one cannot be used today, None when it can.
     more_reads : callable
         Inputs beside those the tables declare, which only the home can name.
+    sees_stored : bool
+        For a trained model: whether its logic judges the new one against the stored one, which it
+        sees as ``stored.<table>``.
     observes : callable, optional
         What a newly made version shows on the pages of other tables: pairs of a table and
         metadata.
@@ -65,6 +68,7 @@ class PythonStep:
     settings: Callable[[Home], Mapping[str, Any]] = _no_settings
     outdated: Callable[[Connection], str | None] | None = None
     more_reads: Callable[[Home], Sequence[str]] = _no_reads
+    sees_stored: bool = False
     observes: Callable[[Store, TableVersion], Iterator[Observed]] | None = None
 
     def run(self, warehouse: Warehouse) -> list[TableVersion]:
@@ -77,6 +81,7 @@ class PythonStep:
             settings=self.settings(home),
             extra_reads=self.more_reads(home),
             outdated=self.outdated,
+            sees_stored=self.sees_stored,
         )
 
 

@@ -32,3 +32,12 @@ def stored_model(con: Connection, table: str) -> bytes:
     if len(rows) != 1:
         raise StepError(f"{table} holds no model.", "`cdp run --train` makes one.")
     return bytes(rows[0][0])
+
+
+def stored_champion(con: Connection, name: str) -> bytes | None:
+    """Return the bytes of the model that training may replace, None before the first."""
+    seen = con.sql(
+        "select count(*) from information_schema.tables "
+        f"where table_schema = 'stored' and table_name = '{name}'"
+    ).fetchall()
+    return stored_model(con, f"stored.{name}") if seen[0][0] else None

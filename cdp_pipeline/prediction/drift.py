@@ -13,17 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats, significant
 from cdp_pipeline.prediction.samples import FEATURES, Samples
 
+if TYPE_CHECKING:
+    import duckdb
+
 SCORE = "score"
 # Fewer customers than this cannot tell drift from chance.
 CUSTOMERS_TO_COMPARE = 100
-WARN, BLOCK = 0.25, 1.0
+BLOCK = 1.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,19 @@ class Reference:
 def too_far(index: Mapping[str, float], limit: float) -> bool:
     """Return whether the score moved so far that it is not to be published."""
     return index.get(SCORE, 0.0) > limit
+
+
+def drift_sql(con: duckdb.DuckDBPyConnection, model_name: str, index: Mapping[str, float]) -> str:
+    """Return the SELECT of a model's drift: one row per feature, and one of the score."""
+    rows = [(model_name, name, value) for name, value in sorted(index.items())]
+    table = f"{model_name}_drift_rows"
+    con.execute(
+        f"create or replace temp table {table} "
+        "(model_name varchar, feature varchar, stability_index double)"
+    ).fetchall()
+    for row in rows:
+        con.execute(f"insert into {table} values (?, ?, ?)", list(row)).fetchall()
+    return table
 
 
 def _columns(samples: Samples, score: Floats | None) -> dict[str, Floats]:

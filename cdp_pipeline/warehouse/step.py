@@ -159,6 +159,7 @@ class Warehouse:
         extra_reads: Sequence[str] = (),
         files: Sequence[Path] = (),
         outdated: Callable[[Connection], str | None] | None = None,
+        sees_stored: bool = False,
     ) -> list[TableVersion]:
         """Make tables, unless the same were made before.
 
@@ -179,6 +180,9 @@ class Warehouse:
         outdated : callable, optional
             For a trained model: why the stored one, seen as a view beside its inputs, cannot be
             used today; None when it can.
+        sees_stored : bool
+            For a trained model: whether its logic sees the stored one, where there is one, as
+            ``stored.<table>``, to judge the new one against it.
 
         Returns
         -------
@@ -190,6 +194,9 @@ class Warehouse:
         previous = sorted({r.removeprefix("previous.") for t in tables for r in t.previous_reads})
         by = names[0]
         inputs = {read: self.store.needed_head(read, by=by) for read in reads}
+        stored = self.store.head(by) if sees_stored else None
+        if stored is not None and self._is_whole(stored):
+            inputs[f"stored.{by.split('.')[1]}"] = stored
         hashes = {read: version.content_hash for read, version in inputs.items()}
         hashes |= {f"previous.{name}": self._previous_hash(name) for name in previous}
         if previous and self._renamed_sources:

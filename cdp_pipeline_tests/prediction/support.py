@@ -15,9 +15,14 @@ import numpy as np
 from cdp_pipeline.prediction.churn.model import ChurnModel
 from cdp_pipeline.prediction.churn.score import score_churn
 from cdp_pipeline.prediction.churn.train import train_churn
+from cdp_pipeline.prediction.value.model import ValueModel
+from cdp_pipeline.prediction.value.score import score_value
+from cdp_pipeline.prediction.value.train import train_value
 
 MODELS = Path(__file__).parents[2] / "dbt_like_sql" / "prediction"
 LAYERS = ("sources", "staging", "identity", "profiles", "prediction")
+
+BY_SQL = ("churn_horizon", "churn_cutoffs", "churn_features", "value_features", "value_years")
 
 TABLES = {
     "profiles.orders": """
@@ -27,7 +32,7 @@ TABLES = {
     "profiles.order_lines": """
         source varchar, order_id varchar, line_id varchar, customer_id varchar, category varchar,
         status varchar, discount_amount decimal(18, 2), line_home_amount decimal(18, 2),
-        is_return boolean, ordered_on date""",
+        is_return boolean, ordered_on date, margin_home_amount decimal(18, 2)""",
     "staging.messages": """
         message_id varchar, record_source varchar, record_id varchar, is_control boolean,
         sent_at timestamp, opened_at timestamp, clicked_at timestamp""",
@@ -73,7 +78,7 @@ class Shop:
         self.insert(
             "profiles.order_lines",
             ("web", order_id, "1", customer, order.get("category", "tea"), "completed",
-             order.get("discount", 0), amount, is_return, day),
+             order.get("discount", 0), amount, is_return, day, order.get("margin")),
         )  # fmt: skip
 
     def knows(self, *customers: str) -> None:
@@ -87,7 +92,7 @@ class Shop:
 
     def build(self, *names: str) -> None:
         """Make the tables of the prediction layer that SQL makes."""
-        for name in names or ("churn_horizon", "churn_cutoffs", "churn_features"):
+        for name in names or BY_SQL:
             query = (MODELS / f"{name}.sql").read_text()
             self.run(f"create or replace table prediction.{name} as {query}")
 
@@ -97,6 +102,21 @@ class Shop:
     def train(self, seed: int = 1) -> ChurnModel:
         self.build()
         return train_churn(self.con, seed=seed)
+
+    def train_value(self, seed: int = 1) -> ValueModel:
+        self.build()
+        self.run(
+            "create table if not exists prediction.churn_predictions "
+            "(customer_id varchar, horizon_days integer, p_churn double)"
+        )
+        return train_value(self.con, seed=seed)
+
+    def value(self, model: ValueModel, **settings: float) -> list[dict[str, Any]]:
+        """Return customer_value in the order of its key."""
+        query = score_value(self.con, model, **settings)["prediction.customer_value"]
+        found = self.con.execute(f"select * from ({query}) order by customer_id")
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def score(self, model: ChurnModel) -> list[dict[str, Any]]:
         """Return churn_predictions in the order of its key."""
@@ -149,7 +169,8 @@ def simulated_shop(
     )
     shop.run(
         "insert into profiles.order_lines select source, order_id, '1', customer_id, 'tea', "
-        "'completed', 0, net_home_amount, false, ordered_on from profiles.orders"
+        "'completed', 0, net_home_amount, false, ordered_on, net_home_amount / 4 "
+        "from profiles.orders"
     )
     shop.run(
         "insert into identity.identity_map select 'crm', customer_id, customer_id "

@@ -11,13 +11,13 @@ from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
 
 
-def _logic(connection: Connection, _: Home) -> Made:
+def _logic(connection: Connection, home: Home) -> Made:
     model = ChurnModel.from_bytes(stored_model(connection, "prediction.churn_model"))
-    return Made(score_churn(connection, model))
+    return Made(score_churn(connection, model, drift_limit=home.settings.drift_limit))
 
 
 STEP = PythonStep(
-    makes=("prediction.churn_predictions",),
+    makes=("prediction.churn_predictions", "prediction.churn_drift"),
     logic=_logic,
     code=(
         "cdp_pipeline.prediction.bgnbd",
@@ -27,9 +27,11 @@ STEP = PythonStep(
         "cdp_pipeline.prediction.churn.model",
         "cdp_pipeline.prediction.churn.reasons",
         "cdp_pipeline.prediction.churn.score",
+        "cdp_pipeline.prediction.drift",
         "cdp_pipeline.prediction.metrics",
         "cdp_pipeline.prediction.samples",
         "cdp_pipeline.prediction.threads",
         "cdp_pipeline.prediction.trees",
     ),
+    settings=lambda home: {"drift_limit": home.settings.drift_limit},
 )

@@ -11,13 +11,13 @@ from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
 
 
-def _logic(connection: Connection, _: Home) -> Made:
+def _logic(connection: Connection, home: Home) -> Made:
     model = ValueModel.from_bytes(stored_model(connection, "prediction.value_model"))
-    return Made(score_value(connection, model))
+    return Made(score_value(connection, model, drift_limit=home.settings.drift_limit))
 
 
 STEP = PythonStep(
-    makes=("prediction.customer_value",),
+    makes=("prediction.customer_value", "prediction.value_drift"),
     logic=_logic,
     code=(
         "cdp_pipeline.prediction.bgnbd",
@@ -35,4 +35,5 @@ STEP = PythonStep(
         "cdp_pipeline.prediction.value.samples",
         "cdp_pipeline.prediction.value.score",
     ),
+    settings=lambda home: {"drift_limit": home.settings.drift_limit},
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cdp_pipeline.defs.tables import PythonStep
-from cdp_pipeline.export.stored_models import model_row, stored_model
+from cdp_pipeline.export.stored_models import model_row, stored_champion, stored_model
+from cdp_pipeline.prediction.value.life import champion_of
 from cdp_pipeline.prediction.value.model import ValueModel
 from cdp_pipeline.prediction.value.train import needs_training, train_value
 from cdp_pipeline.settings import Home
@@ -13,10 +14,26 @@ from cdp_pipeline.warehouse.engine import Connection
 SEED = 1
 
 
-def _logic(connection: Connection, _: Home) -> Made:
-    model = train_value(connection, seed=SEED)
+def _logic(connection: Connection, home: Home) -> Made:
+    model = champion_of(
+        connection,
+        stored_champion(connection, "value_model"),
+        train_value(connection, seed=SEED),
+        rule=home.settings.model_promotion,
+        seed=SEED,
+        drift_limit=home.settings.drift_limit,
+    )
     select = model_row(connection, "customer_value", model.version, model.to_bytes(), model.card)
-    return Made({"prediction.value_model": select}, {"model version": model.version})
+    return Made({"prediction.value_model": select}, _figures(model))
+
+
+def _figures(model: ValueModel) -> dict[str, str]:
+    life = model.card["life"]
+    return {
+        "model version": model.version,
+        "decision": life["decision"],
+        "decided because": life["because"],
+    }
 
 
 def _outdated(connection: Connection) -> str | None:
@@ -35,6 +52,8 @@ STEP = PythonStep(
         "cdp_pipeline.prediction.samples",
         "cdp_pipeline.prediction.threads",
         "cdp_pipeline.prediction.trees",
+        "cdp_pipeline.prediction.value.life",
+        "cdp_pipeline.prediction.life",
         "cdp_pipeline.prediction.value.buying",
         "cdp_pipeline.prediction.value.card",
         "cdp_pipeline.prediction.value.intervals",
@@ -46,6 +65,8 @@ STEP = PythonStep(
         "cdp_pipeline.prediction.value.train",
         "cdp_pipeline.prediction.value.trial",
     ),
+    # the rule of promotion decides what training keeps, not whether the stored model still holds
     settings=lambda _: {"seed": SEED},
+    sees_stored=True,
     outdated=_outdated,
 )

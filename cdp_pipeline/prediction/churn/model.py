@@ -17,10 +17,11 @@ from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.churn.intervals import spread
 from cdp_pipeline.prediction.churn.learners import Calibrators, Logistic, Members
 from cdp_pipeline.prediction.churn.reasons import Explainer
+from cdp_pipeline.prediction.drift import Reference
 from cdp_pipeline.prediction.samples import BASELINES, Population, Samples, design
 from cdp_pipeline.prediction.trees import BoostedTrees
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class ChurnModel:
         ``logistic_and_trees``, a baseline, ``base_rate`` or ``nothing``.
     horizon_days
         The horizon it was trained for; it scores no other.
+    reference
+        What the customers looked like on the day of training.
     card
         The model card, ready for JSON.
     version
@@ -48,13 +51,16 @@ class ChurnModel:
     drift: dict[str, float]
     explainer: Explainer | None = field(repr=False)
     base_rate: tuple[float, float, float] | None
+    reference: Reference = field(repr=False)
     card: dict[str, Any] = field(repr=False)
 
     @property
     def version(self) -> str:
-        """Twelve hex digits that name this model."""
-        body = json.dumps(self._body(), sort_keys=True)
-        return hashlib.sha256(body.encode()).hexdigest()[:12]
+        """Twelve hex digits that name this model, whatever became of it later."""
+        body = self._body()
+        card = {name: part for name, part in body["card"].items() if name != "life"}
+        text = json.dumps({**body, "card": card}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_bytes(self) -> bytes:
         """Return the model as JSON: nothing in it runs when it is opened."""
@@ -85,6 +91,7 @@ class ChurnModel:
             body["drift"],
             None if explainer is None else Explainer.from_dict(explainer),
             None if rate is None else (rate[0], rate[1], rate[2]),
+            Reference.from_dict(body["reference"]),
             body["card"],
         )
 
@@ -103,6 +110,7 @@ class ChurnModel:
             "drift": self.drift,
             "explainer": None if self.explainer is None else self.explainer.to_dict(),
             "base_rate": self.base_rate,
+            "reference": self.reference.to_dict(),
             "card": self.card,
         }
 
@@ -113,6 +121,15 @@ class ChurnModel:
         if self.base_rate is not None:
             return tuple(np.full(len(samples), value) for value in self.base_rate)  # type: ignore[return-value]
         return self._predict(self.exported, samples)
+
+    def predict_held_out(self, samples: Samples) -> Floats | None:
+        """Return the probability per row by the part of the model that left its customer out."""
+        if self.exported == "nothing":
+            return None
+        if self.base_rate is not None:
+            return np.full(len(samples), self.base_rate[0])
+        by_fold = self._by_fold(self.exported, samples)
+        return np.asarray(by_fold[np.arange(len(samples)), samples.fold])
 
     def predict_baseline(self, samples: Samples) -> Floats | None:
         """Return the best baseline's probability per row; None where none was calibrated."""
@@ -126,10 +143,14 @@ class ChurnModel:
         )
 
     def _predict(self, name: str, samples: Samples) -> tuple[Floats, Floats, Floats]:
+        return spread(self._by_fold(name, samples), self.drift[name])
+
+    def _by_fold(self, name: str, samples: Samples) -> Floats:
+        """Return a column of probabilities per fold left out."""
         assert self.population is not None
         if name in BASELINES:
             scores = [self.population.baseline(name, samples)]
         else:
             matrix = self.matrix(samples)
             scores = [pair.predict(matrix)[name] for pair in self.members]
-        return spread(self.calibrators[name].apply(scores), self.drift[name])
+        return self.calibrators[name].apply(scores)

@@ -12,6 +12,7 @@ import numpy as np
 
 from cdp_pipeline.prediction.churn.model import ChurnModel
 from cdp_pipeline.prediction.churn.reasons import REASONS, REASONS_PER_CUSTOMER, reason_text_sql
+from cdp_pipeline.prediction.drift import BLOCK, drift_sql, too_far
 from cdp_pipeline.prediction.metrics import tenths
 from cdp_pipeline.prediction.samples import Cutoff, Samples, read_cutoffs, read_samples
 from cdp_pipeline.prediction.threads import one_numeric_thread
@@ -22,16 +23,24 @@ if TYPE_CHECKING:
 PUBLISHED_DIGITS = 6
 
 
-def score_churn(con: duckdb.DuckDBPyConnection, model: ChurnModel) -> dict[str, str]:
+def score_churn(
+    con: duckdb.DuckDBPyConnection, model: ChurnModel, *, drift_limit: float = BLOCK
+) -> dict[str, str]:
     """Score every customer as of today.
 
     Reads ``prediction.churn_cutoffs``, ``prediction.churn_features`` and ``identity.identity_map``.
+
+    Parameters
+    ----------
+    drift_limit
+        Stability index of the score beyond which none is published.
 
     Returns
     -------
     dict
         ``prediction.churn_predictions`` and the SELECT that gives its rows, one per customer of
-        the identity map; those who cannot be scored say why.
+        the identity map; those who cannot be scored say why. ``prediction.churn_drift``: how far
+        today's customers lie from those of the day of training.
     """
     import pyarrow as pa
 
@@ -41,6 +50,11 @@ def score_churn(con: duckdb.DuckDBPyConnection, model: ChurnModel) -> dict[str, 
     today = cutoffs[-1]
     samples = read_samples(con, [today.cutoff_on], seed=0)
     columns = _scored_columns(model, samples, today)
+    chance = np.asarray(columns["p_churn"])
+    drift = model.reference.index(samples, chance if np.isfinite(chance).all() else None)
+    drifted = too_far(drift, drift_limit)
+    if drifted:
+        columns = _scored_columns(model, samples, today, silent=True)
     customers = con.sql(
         "select customer_id from prediction.churn_features "
         f"where cutoff_on = date '{today.cutoff_on.isoformat()}' order by customer_id"
@@ -51,17 +65,23 @@ def score_churn(con: duckdb.DuckDBPyConnection, model: ChurnModel) -> dict[str, 
         "create or replace temp table churn_scored as select * from churn_scored_arrow"
     ).fetchall()
     con.unregister("churn_scored_arrow")
-    return {"prediction.churn_predictions": _predictions_sql(model, today)}
+    out_of_date = drifted or model.horizon_days != today.horizon_days
+    return {
+        "prediction.churn_predictions": _predictions_sql(model, today, out_of_date=out_of_date),
+        "prediction.churn_drift": drift_sql(con, "churn", drift),
+    }
 
 
-def _scored_columns(model: ChurnModel, samples: Samples, today: Cutoff) -> dict[str, Any]:
-    """Return the columns learned for each customer who has features."""
+def _scored_columns(
+    model: ChurnModel, samples: Samples, today: Cutoff, *, silent: bool = False
+) -> dict[str, Any]:
+    """Return the columns learned for each customer who has features; null ones when silent."""
     nothing = np.full(len(samples), np.nan)
     reasons = np.full((len(samples), REASONS_PER_CUSTOMER), -1, dtype=np.int64)
     raises = np.zeros(reasons.shape, dtype=np.bool_)
     chance = low = high = baseline = nothing
     # A model of another horizon answers another question; needs_training says so in time.
-    if len(samples) and model.horizon_days == today.horizon_days:
+    if len(samples) and model.horizon_days == today.horizon_days and not silent:
         with one_numeric_thread():
             found = model.predict(samples)
             if found is not None:
@@ -88,7 +108,7 @@ def _scored_columns(model: ChurnModel, samples: Samples, today: Cutoff) -> dict[
     return columns
 
 
-def _predictions_sql(model: ChurnModel, today: Cutoff) -> str:
+def _predictions_sql(model: ChurnModel, today: Cutoff, *, out_of_date: bool) -> str:
     """Return the SELECT of ``prediction.churn_predictions`` over the temp table just made."""
     medians = {} if model.population is None else model.population.medians
     baseline = "null" if model.baseline is None else f"'{model.baseline}'"
@@ -139,7 +159,7 @@ def _predictions_sql(model: ChurnModel, today: Cutoff) -> str:
             case
                 when features.customer_id is null then 'no_purchase_yet'
                 when not isnan(scored.p_churn) then null
-                when {model.horizon_days} <> cutoffs.horizon_days then 'model_out_of_date'
+                when {str(out_of_date).lower()} then 'model_out_of_date'
                 else 'not_enough_history'
             end as not_scored_reason,
             '{model.version}' as model_version

@@ -29,6 +29,7 @@ from cdp_pipeline.prediction.churn.trial import (
     rarer_outcome,
     run_trial,
 )
+from cdp_pipeline.prediction.drift import Reference
 from cdp_pipeline.prediction.samples import (
     POPULATION_ROWS,
     Cutoff,
@@ -109,6 +110,7 @@ def _train(cutoffs: list[Cutoff], samples: Samples, today: Samples, seed: int) -
         drift={name: drift_of(verdict, fitted, name) for name in kept},
         explainer=None,
         base_rate=None,
+        reference=Reference.of(today, None),
         card={},
     )
     return _finish(model, because, cutoffs, samples, today, verdict, seed)
@@ -140,7 +142,10 @@ def _finish(
         fidelity=explainer.fidelity,
         seed=seed,
     )
-    return ChurnModel(**{**vars(model), "explainer": explainer, "card": card})
+    reference = Reference.of(today, chance)
+    return ChurnModel(
+        **{**vars(model), "explainer": explainer, "reference": reference, "card": card}
+    )
 
 
 def _train_without_scores(
@@ -187,7 +192,8 @@ def _without_scores(
         seed=seed,
     )
     horizon = cutoffs[-1].horizon_days if cutoffs else 0
-    return ChurnModel(exported, None, horizon, population, [], {}, {}, None, rate, card)
+    reference = Reference.of(today, None)
+    return ChurnModel(exported, None, horizon, population, [], {}, {}, None, rate, reference, card)
 
 
 def _base_rate(samples: Samples) -> tuple[float, float, float] | None:

@@ -39,15 +39,21 @@ class ValueSpread:
     halves: list[float]
 
     @classmethod
-    def of(cls, past: list[PastForecast], days: int) -> Self:
-        """Measure it on past forecasts of so many days."""
+    def of(cls, past: list[PastForecast], days: int, *, judged: list[PastForecast]) -> Self:
+        """Measure it on past forecasts of so many days.
+
+        Parameters
+        ----------
+        past
+            Forecasts by what was fitted to these periods too: customers are held out, times not.
+        judged
+            Forecasts of days later than all that was fitted; where they erred more, they count.
+        """
         from scipy.special import stdtrit
 
         buyers = min((int((item.came > 0).sum()) for item in past), default=0)
         groups = max(1, min(MOST_GROUPS, buyers // BUYERS_PER_GROUP))
-        squares = np.zeros(groups)
-        for item in past:
-            squares += np.square(_log_errors(item, groups)) / len(past)
+        squares = np.maximum(_mean_squares(past, groups), _mean_squares(judged, groups))
         # neighbouring groups of so few periods are better known together
         padded = np.concatenate([squares[:1], squares, squares[-1:]])
         smooth = (padded[:-2] + padded[1:-1] + padded[2:]) / 3.0
@@ -90,6 +96,14 @@ def group_of(score: Floats, groups: int) -> NDArray[np.intp]:
         return np.zeros(0, dtype=np.intp)
     middle = (np.cumsum(count) - count / 2.0) / count.sum()
     return np.asarray(np.minimum((middle * groups).astype(np.intp), groups - 1)[level])
+
+
+def _mean_squares(items: list[PastForecast], groups: int) -> Floats:
+    """Return the mean squared log error per group, zero without any forecast."""
+    squares = np.zeros(groups)
+    for item in items:
+        squares += np.square(_log_errors(item, groups)) / len(items)
+    return squares
 
 
 def _log_errors(item: PastForecast, groups: int) -> Floats:

@@ -172,6 +172,11 @@ class ValueModel:
         orders = self.buying.orders(history, self.horizon_days)
         return chance, np.maximum(orders / chance, 1.0)
 
+    def order_value(self, samples: Samples) -> Floats:
+        """Return each customer's usual spend per purchase day, pulled towards everybody's."""
+        assert self.buying is not None
+        return np.maximum(self.buying.order_value(History.of(samples)), 0.01)
+
     def year(self, samples: Samples, value: Floats) -> tuple[Floats, Floats] | None:
         """Return by how much purchase days and spend grow from the horizon to 365 days.
 

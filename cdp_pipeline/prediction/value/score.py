@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.drift import BLOCK, too_far
+from cdp_pipeline.prediction.drift import BLOCK, drift_sql, too_far
 from cdp_pipeline.prediction.metrics import tenths
 from cdp_pipeline.prediction.samples import Cutoff, read_cutoffs
 from cdp_pipeline.prediction.threads import one_numeric_thread
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AMOUNT_DIGITS = 2
 SHARE_DIGITS = 6
+# A purchase so many times larger or smaller than a customer's usual one is not expected.
+UNUSUAL_ORDER_VALUE = 3.0
 # A customer's own margin counts as much as everybody's once so many mean purchases showed it.
 PURCHASES_OF_EVERYBODY = 3.0
 # Below this share of spend with a known cost, everybody's margin is a guess.
@@ -50,7 +52,8 @@ def score_value(
     -------
     dict
         ``prediction.customer_value`` and the SELECT that gives its rows, one per customer of the
-        identity map; those who cannot be scored say why.
+        identity map; those who cannot be scored say why. ``prediction.value_drift``: how far
+        today's customers lie from those of the day of training.
     """
     import pyarrow as pa
 
@@ -77,7 +80,8 @@ def score_value(
         by_churn.column("p_active").to_numpy(zero_copy_only=False), dtype=np.float64
     )
     with one_numeric_thread():
-        columns, drifted = _valued(model, samples, today, chance, drift_limit)
+        columns, drift = _valued(model, samples, today, chance, drift_limit)
+        drifted = too_far(drift, drift_limit)
     con.register(
         "value_scored_arrow",
         pa.table({"customer_id": by_churn.column("customer_id"), **columns}),
@@ -87,7 +91,10 @@ def score_value(
     ).fetchall()
     con.unregister("value_scored_arrow")
     out_of_date = drifted or model.horizon_days != today.horizon_days
-    return {"prediction.customer_value": _value_sql(model, out_of_date=out_of_date)}
+    return {
+        "prediction.customer_value": _value_sql(model, out_of_date=out_of_date),
+        "prediction.value_drift": drift_sql(con, "customer_value", drift),
+    }
 
 
 _COLUMNS = (
@@ -109,20 +116,19 @@ _COLUMNS = (
 
 def _valued(
     model: ValueModel, samples: ValueSamples, today: Cutoff, by_churn: Floats, drift_limit: float
-) -> tuple[dict[str, Any], bool]:
-    """Return the columns of each customer with features, and whether drift forbids them."""
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return the columns of each customer with features, null where drift forbids them; and it."""
     columns: dict[str, Any] = {name: np.full(len(samples), np.nan) for name in _COLUMNS}
     # A model of another horizon answers another question; needs_training says so in time.
     if len(samples) == 0 or model.horizon_days != today.horizon_days:
-        return columns, False
+        return columns, {}
     value = model.predict(samples.samples)
-    if value is None:
-        return columns, False
-    if too_far(model.reference.index(samples.samples, value), drift_limit):
-        return columns, True
+    drift = model.reference.index(samples.samples, value)
+    if value is None or too_far(drift, drift_limit):
+        return columns, drift
     value = np.round(value, AMOUNT_DIGITS)
     low, high = model.interval(value)
-    chance, orders = _buying(model, samples, by_churn)
+    chance, orders = _buying(model, samples, value, by_churn)
     columns |= {
         "expected_orders": np.round(orders, SHARE_DIGITS),
         "expected_order_value": np.round(value / np.maximum(orders, 1e-9), AMOUNT_DIGITS),
@@ -136,20 +142,25 @@ def _valued(
     if model.average is None:
         columns["value_decile"] = tenths(value).astype(np.float64)
         columns |= _year(model, samples, value, orders)
-    return columns, False
+    return columns, drift
 
 
-def _buying(model: ValueModel, samples: ValueSamples, by_churn: Floats) -> tuple[Floats, Floats]:
+def _buying(
+    model: ValueModel, samples: ValueSamples, value: Floats, by_churn: Floats
+) -> tuple[Floats, Floats]:
     """Return the chance of a purchase, and the purchase days expected.
 
     The chance is that of churn_predictions where it has one, so that a release says one thing; the
-    purchase days of those who buy come from BG/NBD.
+    purchase days of those who buy come from BG/NBD. Where that would leave a purchase of a size
+    this customer never made, its usual size decides how many purchases the value is.
     """
     by_rhythm, per_buyer = model.orders_per_buyer(samples.samples)
     chance = np.where(np.isfinite(by_churn), by_churn, by_rhythm)
     if model.average is not None:
         return chance, np.full(len(samples), model.average.orders)
-    return chance, chance * per_buyer
+    usual = model.order_value(samples.samples)
+    fewest, most = value / (usual * UNUSUAL_ORDER_VALUE), value * UNUSUAL_ORDER_VALUE / usual
+    return chance, np.clip(chance * per_buyer, fewest, most)
 
 
 def _margin_ratio(samples: ValueSamples) -> Floats:

@@ -110,7 +110,8 @@ def _train(
             return _average(because, cutoffs, samples, today, buying, seed, verdict=verdict)
     learn = exported != BUYING and samples.buyers >= BUYERS_TO_LEARN
     exported = exported if learn else BUYING
-    fitted = Fitted.to(samples, buyings, days=days, learn=learn, seed=seed)
+    judged = {} if verdict is None else verdict.forecasts
+    fitted = Fitted.to(samples, buyings, days=days, learn=learn, seed=seed, judged=judged)
     year_factor, year_spread = _year(years)
     scale = _scale(fitted, today, buying, days)
     model = ValueModel(
@@ -156,7 +157,7 @@ def _year(years: list[Year]) -> tuple[float | None, ValueSpread | None]:
         return None, None
     factor = sure_factor(errors, DAYS_OF_YEAR)
     corrected = [PastForecast(item.day, item.forecast * factor, item.came) for item in past]
-    return factor, ValueSpread.of(corrected, DAYS_OF_YEAR)
+    return factor, ValueSpread.of(corrected, DAYS_OF_YEAR, judged=[])
 
 
 def _train_average(

@@ -35,7 +35,7 @@ MOST_BIAS = 0.10
 
 # Buyers needed. Below these a fit would be confident by chance.
 BUYERS_TO_LEARN = 200
-BUYERS_TO_FORECAST = 30
+BUYERS_TO_FORECAST = 50
 BUYERS_TO_JUDGE = 50
 
 # More rows change no digit a reader sees, and cost minutes.
@@ -66,7 +66,14 @@ class Fitted:
 
     @classmethod
     def to(
-        cls, past: ValueSamples, buyings: Mapping[int, Buying], *, days: int, learn: bool, seed: int
+        cls,
+        past: ValueSamples,
+        buyings: Mapping[int, Buying],
+        *,
+        days: int,
+        learn: bool,
+        seed: int,
+        judged: Mapping[str, list[PastForecast]] | None = None,
     ) -> Fitted:
         """Fit every candidate that the data can carry."""
         past = past.at_most(LEARNING_ROWS)
@@ -90,7 +97,10 @@ class Fitted:
             figure = figures[position] if learn else None
             for name, value in forecasts_of(bought[day] * factor, figure).items():
                 forecasts.setdefault(name, []).append(PastForecast(day, value, part.spent))
-        spreads = {name: ValueSpread.of(items, days) for name, items in forecasts.items()}
+        spreads = {
+            name: ValueSpread.of(items, days, judged=(judged or {}).get(name, []))
+            for name, items in forecasts.items()
+        }
         return cls(factor, members, spreads, errors)
 
     def predict(self, part: ValueSamples, buying: Buying, days: int) -> dict[str, Floats]:
@@ -137,7 +147,9 @@ class Verdict:
     deciles
         Promised and observed spend per tenth by the exported candidate.
     coverage
-        Share of groups of customers whose mean spend lay in its interval, of how many.
+        Groups of customers whose mean spend lay in its interval, and how many were judged.
+    forecasts
+        Per candidate, of each judged day.
     """
 
     exported: str
@@ -147,6 +159,7 @@ class Verdict:
     gains: Mapping[str, Interval]
     deciles: list[dict[str, float]]
     coverage: tuple[int, int]
+    forecasts: Mapping[str, list[PastForecast]]
     drivers: list[dict[str, Any]]
     judged_rows: int
 
@@ -168,7 +181,7 @@ def run_trial(
     ]
     learn = bool(rounds) and all(past.buyers >= BUYERS_TO_LEARN for _, past in rounds)
     judged: list[ValueSamples] = []
-    promised: dict[str, list[Floats]] = {}
+    promised: dict[str, list[PastForecast]] = {}
     covered: dict[str, list[tuple[int, int]]] = {}
     for cutoff, past in rounds:
         day, days = day_number(cutoff.cutoff_on), cutoff.horizon_days
@@ -176,25 +189,28 @@ def run_trial(
         fitted = Fitted.to(past, buyings, days=days, learn=learn, seed=seed)
         judged.append(later)
         for name, forecast in fitted.predict(later, buyings[day], days).items():
-            promised.setdefault(name, []).append(forecast)
             item = PastForecast(day, forecast, later.spent)
+            promised.setdefault(name, []).append(item)
             covered.setdefault(name, []).append(fitted.spreads[name].covered(item))
-        promised.setdefault(BASELINE, []).append(recent_spend(later.samples))
+        plain = PastForecast(day, recent_spend(later.samples), later.spent)
+        promised.setdefault(BASELINE, []).append(plain)
     if not judged or sum(part.buyers for part in judged) < BUYERS_TO_FORECAST:
         return None
-    scores = {name: np.concatenate(parts) for name, parts in promised.items()}
-    return _verdict(judged, scores, covered, seed=seed)
+    return _verdict(judged, promised, covered, seed=seed)
 
 
 def _verdict(
     judged: list[ValueSamples],
-    scores: Mapping[str, Floats],
+    promised: Mapping[str, list[PastForecast]],
     covered: Mapping[str, list[tuple[int, int]]],
     *,
     seed: int,
 ) -> Verdict:
     """Compare the candidates' promises with what came, and choose."""
     came = np.concatenate([part.spent for part in judged])
+    scores = {
+        name: np.concatenate([item.forecast for item in items]) for name, items in promised.items()
+    }
     judge = ValueJudge(came, np.concatenate([part.samples.customer for part in judged]), seed=seed)
     measures = {name: judge.measures(score) for name, score in scores.items()}
     buyers = sum(part.buyers for part in judged)
@@ -213,6 +229,7 @@ def _verdict(
             sum(inside for inside, _ in covered[exported]),
             sum(groups for _, groups in covered[exported]),
         ),
+        forecasts=promised,
         drivers=[],
         judged_rows=len(came),
     )
