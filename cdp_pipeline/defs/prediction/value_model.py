@@ -62,6 +62,7 @@ STEP = PythonStep(
         "cdp_pipeline.prediction.value.level",
         "cdp_pipeline.prediction.value.model",
         "cdp_pipeline.prediction.value.samples",
+        "cdp_pipeline.prediction.value.shape",
         "cdp_pipeline.prediction.value.train",
         "cdp_pipeline.prediction.value.trial",
     ),

@@ -72,7 +72,9 @@ def value_card(
         "parameters": _parameters(model),
         "total": {
             "factor": model.factor,
-            "meaning": "on the forecast of BG/NBD x Gamma-Gamma; 1 when past periods agree on none",
+            "powers": list(model.powers),
+            "meaning": "the factor is on the forecast of BG/NBD x Gamma-Gamma, 1 when past periods "
+            "agree on none; the powers bend that forecast and the learned one, totals unchanged",
             "past_errors": [round(math.exp(-error.log_ratio) - 1.0, 6) for error in errors],
         },
         "interval": {

@@ -102,19 +102,21 @@ def _mean_squares(items: list[PastForecast], groups: int) -> Floats:
     """Return the mean squared log error per group, zero without any forecast."""
     squares = np.zeros(groups)
     for item in items:
-        squares += np.square(_log_errors(item, groups)) / len(items)
+        squares += np.square(group_log_errors(item, groups)[0]) / len(items)
     return squares
 
 
-def _log_errors(item: PastForecast, groups: int) -> Floats:
-    """Return the log of what came over the forecast, per group."""
+def group_log_errors(item: PastForecast, groups: int) -> tuple[Floats, Floats, Floats]:
+    """Return the log of what came over the forecast, the mean and the total forecast per group."""
     group = group_of(item.forecast, groups)
     came = np.bincount(group, weights=item.came, minlength=groups)
     said = np.bincount(group, weights=item.forecast, minlength=groups)
     spenders = item.came[item.came > 0]
     # one more purchase of half the usual size on both sides: a group that spent nothing is no log 0
     extra = 0.5 * float(np.median(spenders)) if len(spenders) else 1.0
-    return np.asarray(np.log((came + extra) / (said + extra)))
+    size = np.maximum(np.bincount(group, minlength=groups), 1)
+    error = np.log((came + extra) / (said + extra))
+    return np.asarray(error), np.asarray(said / size), np.asarray(said, dtype=np.float64)
 
 
 def as_json(spread: ValueSpread | None) -> Any:

@@ -47,8 +47,8 @@ class ValueModel:
         The horizon it was trained for; it forecasts no other, the year excepted.
     factor
         On the forecast of the models of buying.
-    scale
-        From the learners' figure to an amount.
+    powers, scales
+        That bend the forecast of the models of buying, and the learners' figure, to amounts.
     year_factor
         As ``factor`` for 365 days; None where a year could not be judged.
     reference
@@ -62,8 +62,9 @@ class ValueModel:
     horizon_days: int
     buying: Buying | None
     factor: float
+    powers: tuple[float, float]
+    scales: tuple[float, float]
     members: list[TwoParts] = field(repr=False)
-    scale: float
     spread: ValueSpread | None
     year_factor: float | None
     year_spread: ValueSpread | None
@@ -100,8 +101,9 @@ class ValueModel:
             body["horizon_days"],
             None if body["buying"] is None else Buying.from_dict(body["buying"]),
             body["factor"],
+            (body["powers"][0], body["powers"][1]),
+            (body["scales"][0], body["scales"][1]),
             [TwoParts.from_dict(member) for member in body["members"]],
-            body["scale"],
             from_json(body["spread"]),
             body["year_factor"],
             from_json(body["year_spread"]),
@@ -118,8 +120,9 @@ class ValueModel:
             "horizon_days": self.horizon_days,
             "buying": None if self.buying is None else self.buying.to_dict(),
             "factor": self.factor,
+            "powers": list(self.powers),
+            "scales": list(self.scales),
             "members": [member.to_dict() for member in self.members],
-            "scale": self.scale,
             "spread": as_json(self.spread),
             "year_factor": self.year_factor,
             "year_spread": as_json(self.year_spread),
@@ -141,7 +144,8 @@ class ValueModel:
         if self.average is not None:
             return np.full(len(samples), self.average.value)
         assert self.buying is not None
-        bought = self.buying.value(History.of(samples), self.horizon_days) * self.factor
+        bought = self.buying.value(History.of(samples), self.horizon_days)
+        bought = np.maximum(bought, 0.0) ** self.powers[0] * self.scales[0]
         if not self.members:
             return bought
         matrix = value_design(samples, self.buying, self.horizon_days)
@@ -152,7 +156,7 @@ class ValueModel:
                 figures[rows] = member.predict(matrix[rows])
             else:
                 figures += member.predict(matrix) / len(self.members)
-        learned = figures * self.scale
+        learned = figures ** self.powers[1] * self.scales[1]
         return learned if self.method == "learned" else (bought + learned) / 2.0
 
     def interval(self, value: Floats) -> tuple[Floats, Floats]:

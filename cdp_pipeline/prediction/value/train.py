@@ -31,6 +31,7 @@ from cdp_pipeline.prediction.value.samples import (
     read_value_samples,
     read_years,
 )
+from cdp_pipeline.prediction.value.shape import scale_of
 from cdp_pipeline.prediction.value.trial import (
     BUYERS_TO_FORECAST,
     BUYERS_TO_LEARN,
@@ -113,15 +114,15 @@ def _train(
     judged = {} if verdict is None else verdict.forecasts
     fitted = Fitted.to(samples, buyings, days=days, learn=learn, seed=seed, judged=judged)
     year_factor, year_spread = _year(years)
-    scale = _scale(fitted, today, buying, days)
     model = ValueModel(
         method=exported,
         parameter_status=buying.status,
         horizon_days=days,
         buying=buying,
         factor=fitted.factor,
+        powers=fitted.powers,
+        scales=_scales(fitted, today, buying, days),
         members=fitted.members,
-        scale=scale,
         spread=fitted.spreads[exported],
         year_factor=year_factor,
         year_spread=year_spread,
@@ -132,13 +133,16 @@ def _train(
     return _finish(model, because, cutoffs, samples, today, verdict, fitted.errors, seed)
 
 
-def _scale(fitted: Fitted, today: ValueSamples, buying: Buying, days: int) -> float:
-    """Return the factor that brings the learners' figures to the total of the models of buying."""
+def _scales(fitted: Fitted, today: ValueSamples, buying: Buying, days: int) -> tuple[float, float]:
+    """Return the factors that bring both forecasts to the total of the models of buying."""
+    bought = buying.value(History.of(today.samples), days)
+    near = scale_of(bought, fitted.powers[0]) * fitted.factor
     if not fitted.members:
-        return 1.0
-    bought = buying.value(History.of(today.samples), days) * fitted.factor
+        return significant(near, 9), 1.0
     figure = predict_mean(fitted.members, value_design(today.samples, buying, days))
-    return significant(float(bought.sum()) / max(float(figure.sum()), 1e-9), 9)
+    total = float(bought.sum()) * fitted.factor
+    raised = float((figure ** fitted.powers[1]).sum())
+    return significant(near, 9), significant(total / max(raised, 1e-9), 9)
 
 
 def _year(years: list[Year]) -> tuple[float | None, ValueSpread | None]:
@@ -202,8 +206,9 @@ def _average(
         horizon_days=cutoffs[-1].horizon_days if cutoffs else 0,
         buying=None,
         factor=1.0,
+        powers=(1.0, 1.0),
+        scales=(1.0, 1.0),
         members=[],
-        scale=1.0,
         spread=None,
         year_factor=None,
         year_spread=None,

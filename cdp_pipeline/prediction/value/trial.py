@@ -27,6 +27,7 @@ from cdp_pipeline.prediction.value.learners import (
 )
 from cdp_pipeline.prediction.value.level import PeriodError, period_error, sure_factor
 from cdp_pipeline.prediction.value.samples import History, ValueSamples, recent_spend
+from cdp_pipeline.prediction.value.shape import bent, power_of
 
 BUYING, LEARNED, MEAN = "bgnbd_gamma_gamma", "learned", "mean_of_both"
 CANDIDATES = (BUYING, LEARNED, MEAN)
@@ -51,6 +52,8 @@ class Fitted:
     ----------
     factor
         On the total of the models of buying, that past periods surely agree on.
+    powers
+        Of the models of buying and of the learners: see ``shape``.
     members
         The learners, one pair per third left out; empty when there was too little to learn from.
     spreads
@@ -60,6 +63,7 @@ class Fitted:
     """
 
     factor: float
+    powers: tuple[float, float]
     members: list[TwoParts]
     spreads: Mapping[str, ValueSpread]
     errors: list[PeriodError]
@@ -92,16 +96,25 @@ class Fitted:
             )
             members, out_of_fold = fit_thirds(matrix, past.spent, third_of(past.samples), seed=seed)
             figures = np.split(out_of_fold, np.cumsum([len(part) for _, part in parts])[:-1])
+        powers = (
+            power_of([PastForecast(day, bought[day], part.spent) for day, part in parts]),
+            power_of(
+                [
+                    PastForecast(day, figure, part.spent)
+                    for (day, part), figure in zip(parts, figures, strict=False)
+                ]
+            ),
+        )
         forecasts: dict[str, list[PastForecast]] = {}
         for position, (day, part) in enumerate(parts):
             figure = figures[position] if learn else None
-            for name, value in forecasts_of(bought[day] * factor, figure).items():
+            for name, value in forecasts_of(bought[day] * factor, figure, powers).items():
                 forecasts.setdefault(name, []).append(PastForecast(day, value, part.spent))
         spreads = {
             name: ValueSpread.of(items, days, judged=(judged or {}).get(name, []))
             for name, items in forecasts.items()
         }
-        return cls(factor, members, spreads, errors)
+        return cls(factor, powers, members, spreads, errors)
 
     def predict(self, part: ValueSamples, buying: Buying, days: int) -> dict[str, Floats]:
         """Return the forecast of every candidate for the rows of one cut-off."""
@@ -109,10 +122,12 @@ class Fitted:
         figure = None
         if self.members:
             figure = predict_mean(self.members, value_design(part.samples, buying, days))
-        return forecasts_of(bought, figure)
+        return forecasts_of(bought, figure, self.powers)
 
 
-def forecasts_of(bought: Floats, figure: Floats | None) -> dict[str, Floats]:
+def forecasts_of(
+    bought: Floats, figure: Floats | None, powers: tuple[float, float]
+) -> dict[str, Floats]:
     """Return the candidates' forecasts; the learned one shares out the total of the other.
 
     Parameters
@@ -121,11 +136,15 @@ def forecasts_of(bought: Floats, figure: Floats | None) -> dict[str, Floats]:
         Forecast of the models of buying.
     figure
         What the learners say; None where nothing was learned.
+    powers
+        How each is bent.
     """
+    by_buying = bent(bought, powers[0])
     if figure is None:
-        return {BUYING: bought}
-    learned = figure * (bought.sum() / max(float(figure.sum()), 1e-9))
-    return {BUYING: bought, LEARNED: learned, MEAN: (bought + learned) / 2.0}
+        return {BUYING: by_buying}
+    learned = bent(figure, powers[1])
+    learned = learned * (bought.sum() / max(float(learned.sum()), 1e-9))
+    return {BUYING: by_buying, LEARNED: learned, MEAN: (by_buying + learned) / 2.0}
 
 
 @dataclass(frozen=True)
