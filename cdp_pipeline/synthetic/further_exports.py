@@ -231,7 +231,7 @@ def write_web_events(
         {
             "event_id": pa.array(number),
             "user_id": _user(users, sessions.user[session], events.is_logged_in),
-            "cookie": pa.array(sessions.cookie[session].astype(np.int64)),
+            "cookie": _cookie(sessions.cookie[session]),
             "event": _coded(EVENTS, step),
             "product_id": pa.array(assortment.product_id[product], mask=~has_product),
             "category": _coded(
@@ -268,7 +268,7 @@ def write_visitors(landing: Landing, visitors: Visitors, users: SystemRecords) -
     """Write analytics/visitors.parquet: cookies, and who logged in with them."""
     table = pa.table(
         {
-            "cookie": pa.array(visitors.cookie.astype(np.int64)),
+            "cookie": _cookie(visitors.cookie),
             "user_id": _user(users, visitors.user, visitors.user >= 0),
             "first_seen": moment(visitors.first_at),
             "last_seen": moment(visitors.last_at),
