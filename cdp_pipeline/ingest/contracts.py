@@ -188,7 +188,7 @@ class SourceTable(Strict):
     @field_validator("expected_every", mode="before")
     @classmethod
     def _duration(cls, value: object) -> object:
-        return duration(value) if isinstance(value, str) else value
+        return value if isinstance(value, dt.timedelta) else duration(str(value))
 
     @field_validator("formerly", "system_formerly")
     @classmethod

@@ -132,7 +132,9 @@ def _matched(job: Job, text: TextFile, outcome: Outcome, before: Delivery | None
     ):
         # Each record ends with a delimiter, the header does not.
         header = [*header, ""]
-    match = match_header(contract, header, likeness_to(job, sampled_csv(contract, text), before))
+    match = match_header(
+        contract, header, likeness_to(job, sampled_csv(contract, text, header), before)
+    )
     outcome.drift = _with_unnamed(contract, match.drift, header, sample)
     if match.breaking:
         joined = contract.delimiter.join(header)

@@ -38,7 +38,8 @@ def freshness_table(
         )
     return (
         "select source_table, expected_every_days, newest_on, as_of_on, as_of_on - newest_on as"
-        " days_old, cast(greatest(ceil(as_of_on - newest_on - expected_every_days), 0) as bigint)"
+        " days_old, case when newest_on is not null then"
+        " cast(greatest(ceil(as_of_on - newest_on - expected_every_days), 0) as bigint) end"
         " as days_late, as_of_on - newest_on > expected_every_days as is_late"
         f" from ({rows}) as newest cross join sources.run_clock as clock"
     )

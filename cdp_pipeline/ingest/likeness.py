@@ -6,7 +6,7 @@ Belongs here: sampling a file's column and the last delivery's. What is conclude
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,13 +32,14 @@ def first_records(contract: SourceTable, text: TextFile, most: int = 1_000) -> l
     return [row for row in rows if any(row)]
 
 
-def sampled_csv(contract: SourceTable, text: TextFile) -> Sample:
+def sampled_csv(contract: SourceTable, text: TextFile, header: Sequence[str]) -> Sample:
     """Return a function that returns the first values of a file's column as text."""
 
     def sample(title: str) -> set[str]:
-        header = next(Scanner.of(contract).records(text, [0], largest=MOST_RAW_BYTES))
-        names = split_record(contract, header.decode("utf-8", "replace"))
-        place = [name.strip("\ufeff") for name in names].index(title)
+        titles = [name.strip("\ufeff") for name in header]
+        if title not in titles:
+            return set()
+        place = titles.index(title)
         rows = first_records(contract, text, SAMPLE_SIZE)
         return {row[place] for row in rows if len(row) > place and row[place]}
 

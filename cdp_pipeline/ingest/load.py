@@ -333,8 +333,10 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
         raise _out_of_memory(job) from None
     except duckdb.IOException as error:
         _refuse_to_guess(job, error)
-    except duckdb.Error as error:
-        # The engine's own words may quote values.
+    except CdpError:
+        raise
+    except Exception as error:
+        # What the engine, or anything else that looked at values, says of them may quote them.
         outcome.refusal = f"it cannot be read as {job.contract.format} ({type(error).__name__})"
         outcome.hint = (
             f"Check format, delimiter, quote and encoding at {job.contract.where('format')}."

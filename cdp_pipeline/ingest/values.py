@@ -196,7 +196,10 @@ def parse_typed(column: Column, contract: SourceTable, file_type: str) -> Parsed
     file_type : str
         DuckDB's name of the file's type.
     """
-    given = file_type.lower()
+    given = file_type.lower().strip('"')
+    if given == "null":
+        # Writers give a column without a single value no type.
+        return Parsed((f"cast(null as {column.type})",))
     if given == "varchar" or given.startswith("enum"):
         nulls = ", ".join(literal(word) for word in dict.fromkeys(("", *contract.null_values)))
         text = f"case when cast(raw as varchar) not in ({nulls}) then cast(raw as varchar) end"
@@ -233,8 +236,8 @@ def _time_from(column: Column, contract: SourceTable, given: str) -> Parsed | No
             is_midnight = "cast(raw as time) = time '00:00:00'"
             return Parsed((f"case when {is_midnight} then cast(raw as date) end",))
         return None
-    if given == "timestamp with time zone":
-        return Parsed(("make_timestamp(epoch_us(raw))",))
+    if given == "timestamp with time zone" or given.startswith("timestamptz"):
+        return Parsed(("make_timestamp(epoch_us(cast(raw as timestamptz)))",))
     if given == "date" or given in _TIMES:
         return Parsed(("cast(raw as timestamp)", shifted("value", contract.time_zone)))
     return None

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 from pathlib import Path
 
 import pytest
 
-from cdp_pipeline.ingest import deliveries_table, landed_state
+from cdp_pipeline.errors import CdpError
+from cdp_pipeline.ingest import (
+    Aged,
+    ContractError,
+    deliveries_table,
+    landed_state,
+    load_contracts,
+)
 from cdp_pipeline_tests.ingest.conftest import READER, Shop, ShopMaker
 
 DELTA = "delivery: delta"
@@ -305,3 +313,136 @@ def test_a_contract_may_name_a_folder_of_its_own(
     (tmp_path / "exports" / "shop").mkdir(parents=True)
     shop.land_rows("../exports/shop/orders.csv", _order(1))
     assert shop.rows("order_id, _file") == [("o1", "orders.csv")]
+
+
+def test_a_renamed_table_goes_on_with_what_was_loaded(tmp_path: Path) -> None:
+    maker = ShopMaker(tmp_path)
+    shop = maker("max_rejected_share: 0.5")
+    shop.land_rows("orders.csv", _order(1), _order(2, amount="x"))
+    before = shop.current()
+    contract = tmp_path / "sources" / "shop.yml"
+    text = contract.read_text().replace("  orders:", "  purchases:\n    formerly: orders")
+    contract.write_text(text.replace("system: shop", "system: webshop\nformerly: shop"))
+    (renamed,) = load_contracts(tmp_path / "sources")
+    shop = Shop(tmp_path, renamed)
+    report = shop.load()
+    assert report.new == ()
+    assert [d.source_table for d in report.deliveries] == ["sources.webshop_purchases"]
+    assert shop.rows("order_id") == [("o1",)]
+    assert shop.rejected("source_table") == [("sources.webshop_purchases",)]
+    assert shop.current().content_hash == before.content_hash
+
+
+def test_a_former_name_that_is_still_used_is_refused(tmp_path: Path) -> None:
+    ShopMaker(tmp_path)()
+    (tmp_path / "sources" / "other.yml").write_text(
+        (tmp_path / "sources" / "shop.yml")
+        .read_text()
+        .replace("system: shop", "system: webshop\nformerly: shop")
+    )
+    with pytest.raises(ContractError, match=r"other.yml:2.*sources.shop_orders is still declared"):
+        load_contracts(tmp_path / "sources")
+
+
+def test_rows_past_their_retention_are_left_out_and_counted(make_shop: ShopMaker) -> None:
+    columns = """
+      order_id: {type: text, doc: "Order number."}
+      seen_on: {type: date, required: true, doc: "Day."}
+"""
+    shop = make_shop("retention: {days: 90, by: seen_on}", columns)
+    rows = ["o1,2024-01-01", "o2,2024-03-31", "o3,2024-04-01", "o4,2024-06-30"]
+    shop.land_rows("orders.csv", *rows, header="order_id,seen_on")
+    current, (delivery,) = shop.current(), shop.load().deliveries
+    aged = Aged.of(shop.contract, current, [delivery])
+
+    def kept(day: str) -> list[str]:
+        sql = aged.kept_on(dt.date.fromisoformat(day))
+        return [
+            row[0] for row in READER.execute(f"select order_id from ({sql}) order by 1").fetchall()
+        ]
+
+    assert kept("2024-06-30") == ["o3", "o4"]
+    assert kept("2024-03-31") == ["o1", "o2", "o3", "o4"]
+    past = READER.execute(aged.past_on(dt.date(2024, 6, 30))).fetchall()
+    assert past == [(delivery.delivery, 2)]
+    table = deliveries_table(
+        [shop.contract], {shop.contract.name: [delivery]}, past_retention=dict(past)
+    )
+    assert READER.execute(
+        f"select rows_delivered, rows_loaded, rows_past_retention from ({table.sql})"
+    ).fetchall() == [(4, 4, 2)]
+
+
+def test_a_retention_may_go_by_the_day_of_loading(make_shop: ShopMaker) -> None:
+    shop = make_shop("retention: {days: 30, by: loaded}")
+    shop.land_rows("orders.csv", _order(1))
+    aged = Aged.of(shop.contract, shop.current(), shop.load().deliveries)
+    today = dt.datetime.now(dt.UTC).date()
+    for day, count in ((today, 1), (today + dt.timedelta(days=31), 0)):
+        found = READER.execute(f"select count(*) from ({aged.kept_on(day)})").fetchall()
+        assert found == [(count,)]
+
+
+def test_a_snapshot_whose_name_is_not_the_newest_is_pointed_out(shop: Shop) -> None:
+    old = shop.land_rows("orders_31.12.2023.csv", _order(1))
+    shop.land_rows("orders_30.01.2024.csv", _order(2))
+    os.utime(old, (1_704_000_000, 1_704_000_000))
+    assert shop.load().warnings == (
+        "orders_31.12.2023.csv counts as the newest snapshot by its name, but"
+        " orders_30.01.2024.csv was written later. Put the day into names as 2026-09-30.",
+    )
+    shop.land_rows("orders_01.01.2024.csv", _order(3))
+    (warning,) = shop.load().warnings
+    assert warning.startswith("orders_01.01.2024.csv landed after orders_31.12.2023.csv and counts")
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_skipped(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shop.land_rows("orders.csv", _order(1))
+    from cdp_pipeline.ingest.text_files import prepare
+
+    def slow(*given: object, **named: object) -> object:
+        path.unlink()
+        return prepare(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("cdp_pipeline.ingest.csv_files.prepare", slow)
+    report = shop.load()
+    assert report.new == ()
+    assert [(f.name, f.status, f.reason) for f in report.skipped] == [
+        ("orders.csv", "unstable", "it changed or was removed while it was read")
+    ]
+    assert not list(shop.store.rglob("*.tmp"))
+
+
+def test_a_file_that_may_not_be_read_is_skipped_and_said(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.land_rows("orders.csv", _order(1))
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("cdp_pipeline.ingest.landing.hashlib.file_digest", refused)
+    assert [f.reason for f in shop.load().skipped] == ["there is no permission to read it"]
+
+
+def test_a_folder_named_like_a_file_is_said_and_not_opened(make_shop: ShopMaker) -> None:
+    shop = make_shop('files: "orders*.csv"')
+    (shop.landing / "orders.csv").mkdir()
+    report = shop.load()
+    assert [(f.name, f.status, f.reason) for f in report.skipped] == [
+        ("orders.csv", "outside", "a folder")
+    ]
+
+
+def test_a_full_disk_is_no_fault_of_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cdp_pipeline.ingest.csv_files.write_rows", full)
+    shop.land_rows("orders.csv", _order(1))
+    with pytest.raises(CdpError, match="Is the disk full"):
+        shop.load()
+    monkeypatch.undo()
+    assert shop.load_one().status == "loaded"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdp_pipeline.ingest import Delivery
-from cdp_pipeline_tests.ingest.conftest import HEADER, Shop, ShopMaker
+from cdp_pipeline.ingest import (
+    Delivery,
+    Drift,
+    deliveries_table,
+    drift_table,
+    published_columns,
+)
+from cdp_pipeline.project import load_home_project
+from cdp_pipeline.settings import find_home
+from cdp_pipeline.warehouse.exports import read_exports
+from cdp_pipeline.warehouse.previous import Release, view_sql
+from cdp_pipeline_tests.homes import ROOT
+from cdp_pipeline_tests.ingest.conftest import HEADER, READER, Shop, ShopMaker
 
 ROW = "o1,Ada,1,2.50,2024-01-01,,no"
 
@@ -116,3 +129,61 @@ def test_a_changed_parquet_type_refuses_the_file(make_shop: ShopMaker) -> None:
 def test_a_changed_csv_type_refuses_the_file_by_its_bad_rows(shop: Shop) -> None:
     shop.land_rows("orders.csv", *(f"o{n},Ada,one,2.50,,," for n in range(9)))
     assert "pieces: not a whole number (9 records)" in shop.load_one().reason
+
+
+def test_a_column_that_drifted_names_the_published_columns_it_goes_into() -> None:
+    home = find_home(ROOT)
+    project = load_home_project(home)
+    published = {export.table: export.name for export in read_exports(home, project)}
+    touched = published_columns(project, published)("sources.crm_contacts", "email")
+    assert touched[0] == "golden_profiles.email"
+    assert len(touched) > 3
+    drift = Drift("missing_optional", False, "email", "column 'E-post' is missing", "Ask.")
+    assert drift.told(touched) == (
+        f"column 'E-post' is missing (it goes into {', '.join(touched[:3])}"
+        f" and {len(touched) - 3} more)"
+    )
+    assert published_columns(project, published)("sources.crm_contacts", "no_such") == ()
+
+
+def test_drift_is_a_table_with_what_it_touches(shop: Shop) -> None:
+    header = HEADER.replace("customer", "kund") + ",colour"
+    shop.land_rows("orders.csv", f"{ROW},red", header=header)
+    delivery = shop.load_one()
+
+    def touched(table: str, column: str) -> list[str]:
+        return (
+            ["golden_profiles.name"] if (table, column) == (shop.contract.name, "customer") else []
+        )
+
+    ledger = {shop.contract.name: [delivery]}
+    table = drift_table([shop.contract], ledger, touched=touched).sql
+    assert READER.execute(
+        f"select kind, column_name, is_breaking, is_current, touched_count, touches from ({table})"
+    ).fetchall() == [
+        ("missing_optional", "customer", False, True, 1, "golden_profiles.name"),
+        ("new_column", "colour", False, True, 0, None),
+        ("new_column", "kund", False, True, 0, None),
+    ]
+    entries = deliveries_table([shop.contract], ledger, touched=touched).sql
+    assert READER.execute(f"select drift from ({entries})").fetchall() == [
+        (
+            "column 'customer' is missing (it goes into golden_profiles.name);"
+            " column 'kund' is new; the file was loaded without it;"
+            " column 'colour' is new; the file was loaded without it",
+        )
+    ]
+    assert READER.execute(drift_table([], {}).sql).fetchall() == []
+
+
+def test_a_renamed_source_keeps_its_records_in_the_last_release(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"source": ["shop", "crm"], "record_id": ["1", "2"]}), tmp_path / "m")
+    columns = [{"name": "source"}, {"name": "record_id"}]
+    manifest = {"tables": {"identity_map": {"file": "m", "columns": columns}}}
+    release = Release("r", tmp_path, manifest)
+    wanted = {"source": "varchar", "record_id": "varchar"}
+    sql = view_sql(release, "identity_map", wanted, {"shop": "webshop"})
+    assert READER.execute(f"from ({sql}) order by all").fetchall() == [
+        ("crm", "2"),
+        ("webshop", "1"),
+    ]

@@ -299,3 +299,12 @@ def test_parquet_types_are_converted_without_guessing(make_shop: ShopMaker) -> N
         ("1", 1, Decimal("1.50"), dt.date(2024, 1, 1), dt.datetime(2024, 7, 1, 10))
     ]
     assert [(n, c) for n, c, _ in shop.rejected()] == [(2, "pieces"), (3, "amount")]
+
+
+def test_a_parquet_column_without_any_value_has_no_type_and_is_null(make_shop: ShopMaker) -> None:
+    shop = make_shop("format: parquet")
+    moment = pa.array([dt.datetime(2024, 7, 1, 12)], pa.timestamp("ns", "Europe/Oslo"))
+    columns = {"order_id": ["a"], "customer": [None], "pieces": [None], "amount": [1]}
+    pq.write_table(pa.table(columns | {"paid_at": moment}), shop.landing / "orders.parquet")
+    assert shop.load_one().rows_loaded == 1
+    assert shop.rows("customer, pieces, paid_at") == [(None, None, dt.datetime(2024, 7, 1, 12))]
