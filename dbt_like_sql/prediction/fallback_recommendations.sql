@@ -4,7 +4,8 @@
 -- ties by popularity). Customers who never bought, and those who refused to be profiled, get the
 -- best sellers. Today's rows (cut-off = as-of date) leave out what is discontinued, sold out or was
 -- returned by the customer. The rows of the newest past cut-off are for judging only: what was in
--- stock on that day is not known, so nothing is left out there.
+-- stock on that day is not known, so nothing is left out there, and above 20,000 customers a part of
+-- them, drawn by hash, is enough.
 with cutoffs as (
     select
         past.cutoff_on,
@@ -15,10 +16,36 @@ with cutoffs as (
     qualify row_number() over (partition by past.role order by past.cutoff_on desc) = 1
 ),
 
-customers as (
-    select links.customer_id,
+known_customers as (
+    select
+        links.customer_id,
+        left(md5(links.customer_id), 1) as draw,
     from identity.identity_map as links
     group by links.customer_id
+),
+
+sizes as (
+    select count(*) as customer_count,
+    from known_customers
+),
+
+customers as (
+    select
+        cutoffs.cutoff_on,
+        cutoffs.is_today,
+        known_customers.customer_id,
+    from cutoffs
+    cross join sizes
+    inner join known_customers
+        on
+            cutoffs.is_today
+            or known_customers.draw < case
+                when sizes.customer_count <= 20000 then 'g'
+                when sizes.customer_count <= 40000 then '8'
+                when sizes.customer_count <= 80000 then '4'
+                when sizes.customer_count <= 160000 then '2'
+                else '1'
+            end
 ),
 
 objections as (
@@ -102,6 +129,10 @@ own_products as (
         best_sellers.recent_buyer_count,
         best_sellers.place,
     from histories
+    inner join customers
+        on
+            histories.cutoff_on = customers.cutoff_on
+            and histories.customer_id = customers.customer_id
     inner join best_sellers
         on
             histories.cutoff_on = best_sellers.cutoff_on
@@ -157,26 +188,25 @@ own_counts as (
         own_lists.customer_id
 ),
 
--- a customer whose list is not full has nine products at most, so thirty leave room for ten more
--- beside those and what was returned
+-- a customer whose list is not full has nine products at most, so twenty-four leave room for ten
+-- more beside those and five that were returned
 fillers as (
     select
-        cutoffs.cutoff_on,
+        customers.cutoff_on,
         customers.customer_id,
         best_sellers.product_id,
         best_sellers.recent_buyer_count,
         best_sellers.place,
         coalesce(own_counts.own_count, 0) as own_count,
-        cutoffs.is_today,
-    from cutoffs
-    cross join customers
+        customers.is_today,
+    from customers
     inner join best_sellers
         on
-            cutoffs.cutoff_on = best_sellers.cutoff_on
-            and best_sellers.place <= 30
+            customers.cutoff_on = best_sellers.cutoff_on
+            and best_sellers.place <= 24
     left join own_counts
         on
-            cutoffs.cutoff_on = own_counts.cutoff_on
+            customers.cutoff_on = own_counts.cutoff_on
             and customers.customer_id = own_counts.customer_id
     where coalesce(own_counts.own_count, 0) < 10
 ),

@@ -290,22 +290,30 @@ def _together(pairs: Pairs, customers: CustomerFigures, purchases: Purchases) ->
         (np.ones(len(rows), dtype=np.float32), (place, pairs.product[rows])),
         shape=(len(chosen), count),
     )
-    common = (bought.T @ bought).tocoo()
+    common = (bought.T @ bought).tocsr()
+    common.sort_indices()
     buyers = np.bincount(pairs.product[rows], minlength=count).astype(np.float64)
-    kept = (common.row != common.col) & (common.data >= PAIR_CUSTOMERS)
-    left, right = common.row[kept].astype(np.int64), common.col[kept].astype(np.int64)
-    number = common.data[kept].astype(np.int64)
-    strength = number / (np.sqrt(buyers[left] * buyers[right]) + SHRINKAGE)
-    order = np.lexsort((right, -strength, left))
-    left, right, number, strength = (a[order] for a in (left, right, number, strength))
-    place_in_row = np.arange(len(left)) - np.searchsorted(left, left)
-    strongest = np.flatnonzero(place_in_row < TOGETHER_PER_PRODUCT)
-    strongest = strongest[np.lexsort((right[strongest], left[strongest]))]
+    kept, strengths, sizes = [], [], np.zeros(count + 1, dtype=np.int64)
+    for left in range(count):
+        first, last = common.indptr[left], common.indptr[left + 1]
+        cells = first + np.flatnonzero(common.data[first:last] >= PAIR_CUSTOMERS)
+        cells = cells[common.indices[cells] != left]
+        right = common.indices[cells]
+        strength = common.data[cells] / (np.sqrt(buyers[left] * buyers[right]) + SHRINKAGE)
+        if len(cells) > TOGETHER_PER_PRODUCT:
+            strongest = np.sort(
+                np.argpartition(-strength, TOGETHER_PER_PRODUCT - 1)[:TOGETHER_PER_PRODUCT]
+            )
+            cells, strength = cells[strongest], strength[strongest]
+        kept.append(cells)
+        strengths.append(strength)
+        sizes[left + 1] = len(cells)
+    cells = np.concatenate([*kept, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+    strength = np.concatenate([*strengths, np.zeros(0)]).astype(np.float32)
     matrix = sparse.csr_matrix(
-        (strength[strongest].astype(np.float32), (left[strongest], right[strongest])),
-        shape=(count, count),
+        (strength, common.indices[cells], np.cumsum(sizes)), shape=(count, count)
     )
-    return matrix, number[strongest]
+    return matrix, common.data[cells].astype(np.int64)
 
 
 def _keys_of(matrix: Any) -> Ints:

@@ -82,7 +82,8 @@ def _train(
     """Judge ranker against fallback, then learn from the newest cut-offs."""
     known = [cutoff for cutoff in past if _ends_by(cutoff, judged)][-LEARNING_CUTOFFS:]
     samples = [Sample.of(purchases, cutoff, LEARNING_CUSTOMERS) for cutoff in known]
-    later = Sample.of(purchases, judged, JUDGING_CUSTOMERS, other=True)
+    plain = _fallback_lists(con, judged)
+    later = Sample.of(purchases, judged, JUDGING_CUSTOMERS, among=np.unique(plain.customer))
     rates = _rates(con, judged)
     buyers = sum(sample.buyers for sample in samples)
     learned_from = list(zip(known, [sample.buyers for sample in samples], strict=True))
@@ -109,7 +110,7 @@ def _train(
             rates=rates,
             learned_from=learned_from,
         )
-    verdict = verdict_of(ranker, later, _fallback_lists(con, judged, later), seed=seed)
+    verdict = verdict_of(ranker, later, plain, seed=seed)
     if verdict.exported == "ranker":
         # the newest days are the most like today
         newest = [*samples[-(LEARNING_CUTOFFS - 1) :], later]
@@ -172,7 +173,7 @@ def _ends_by(cutoff: Cutoff, judged: Cutoff) -> bool:
     return cutoff.label_until_on is not None and cutoff.label_until_on <= judged.cutoff_on
 
 
-def _fallback_lists(con: duckdb.DuckDBPyConnection, judged: Cutoff, sample: Sample) -> Recommended:
+def _fallback_lists(con: duckdb.DuckDBPyConnection, judged: Cutoff) -> Recommended:
     """Read what the fallback would have recommended on the judged day."""
     rows = columns_of(
         con,
@@ -186,10 +187,7 @@ def _fallback_lists(con: duckdb.DuckDBPyConnection, judged: Cutoff, sample: Samp
         order by customer, rank
         """,
     )
-    kept = np.isin(rows["customer"], sample.customers)
-    return Recommended(
-        *(rows[name][kept].astype(np.int64) for name in ("customer", "product", "rank"))
-    )
+    return Recommended(*(rows[name].astype(np.int64) for name in ("customer", "product", "rank")))
 
 
 def _rates(con: duckdb.DuckDBPyConnection, judged: Cutoff) -> list[Rate]:

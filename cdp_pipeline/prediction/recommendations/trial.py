@@ -49,6 +49,8 @@ LEARNING_CUSTOMERS = 8_000
 JUDGING_CUSTOMERS = 5_000
 BUYERS_TO_LEARN = 200
 BUYERS_TO_JUDGE = 100
+# Customers the weight of features is looked at for.
+DRIVER_CUSTOMERS = 200
 # Newest cut-offs to learn from: tastes change faster than habits of buying at all.
 LEARNING_CUTOFFS = 2
 
@@ -153,18 +155,22 @@ class Sample:
     bought_keys: Ints
 
     @classmethod
-    def of(cls, purchases: Purchases, cutoff: Cutoff, most: int, *, other: bool = False) -> Sample:
+    def of(
+        cls, purchases: Purchases, cutoff: Cutoff, most: int, *, among: Ints | None = None
+    ) -> Sample:
         """Draw at most so many active customers, by hash.
 
         Parameters
         ----------
-        other
-            Draw by another hash than the customers to learn from.
+        among
+            Draw from these only, and by another hash than without them.
         """
         day = days_since_1970(cutoff.cutoff_on)
         past = Past.of(purchases, day, cutoff.horizon_days)
         active = np.flatnonzero(past.customers.is_active)
-        draw = purchases.other_draw if other else purchases.draw
+        draw = purchases.draw
+        if among is not None:
+            active, draw = active[np.isin(active, among)], purchases.other_draw
         if len(active) > most:
             active = np.sort(active[np.lexsort((active, draw[active]))[:most]])
         assert cutoff.label_until_on is not None
@@ -228,6 +234,10 @@ def verdict_of(
     lists, score = ranked(sample.past, ranker, sample.customers, CALIBRATED_LENGTH)
     count = sample.past.product_count
     learned = Hits.of(lists, sample.bought_keys, count)
+    judged = np.isin(fallback.customer, sample.customers)
+    fallback = Recommended(
+        fallback.customer[judged], fallback.product[judged], fallback.rank[judged]
+    )
     plain = Hits.of(fallback, sample.bought_keys, count)
     gains = {
         f"{measure}_at_10": learned.gain_over(plain, measure, seed=seed)
@@ -276,7 +286,7 @@ def _reliability(
 
 def _drivers(ranker: BoostedTrees, sample: Sample, *, seed: int) -> list[dict[str, Any]]:
     """Return how much recall is lost when a feature is shuffled among the candidates."""
-    part = sample.customers[: min(500, len(sample.customers))]
+    part = sample.customers[:DRIVER_CUSTOMERS]
     if not len(part):
         return []
     found = find_candidates(sample.past, part)

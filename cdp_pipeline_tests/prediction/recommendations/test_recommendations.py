@@ -15,7 +15,7 @@ from cdp_pipeline_tests.prediction.recommendations.shop import (
 )
 
 TODAY = date(2026, 3, 1)
-CUSTOMERS = 500
+CUSTOMERS = 260
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,11 @@ def test_rows_after_the_as_of_day_change_nothing(
     later = tasteful_shop(TODAY, CUSTOMERS, seed=3)
     later.sells(
         [
-            (f"c_{n:04d}", f"p_{n % 6}_{n % 15:02d}", TODAY + timedelta(days=1 + n % 20))
+            (
+                f"c_{n % CUSTOMERS:04d}",
+                f"p_{n % 6}_{n % 15:02d}",
+                TODAY + timedelta(days=1 + n % 20),
+            )
             for n in range(300)
         ]
     )
