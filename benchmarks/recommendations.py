@@ -1,5 +1,7 @@
 """Next baskets: what customers buy next, against the methods people use today.
 
+Part of ``python -m benchmarks prediction``.
+
 The baskets have an order and no dates, so each customer's are laid a week apart and end on the day
 that is recommended from; the last one is the truth. Everything is then the product's own: the SQL
 of the fallback and the functions that read purchases, find candidates, learn and rank. Users are
@@ -50,7 +52,7 @@ SQL = ("churn_horizon", "churn_cutoffs", "product_purchases", "returned_products
        "profiling_objections", "recommendable_products", "fallback_recommendations")  # fmt: skip
 
 
-def run() -> list[Figure]:
+def figures() -> list[Figure]:
     """Measure on Ta-Feng, and on Complete Journey to see whether it holds elsewhere."""
     data = Path(os.environ["CDP_DATASETS"])
     return [
@@ -130,13 +132,13 @@ def basket_figures(subject: str, baskets: str, bars: dict[str, float]) -> list[F
         t.hits.gain_over(hits["fallback"].among(t.judged), "recall", seed=SEED) for t in trials
     ]
     name = f"prediction.{subject}"
-    figures = [
+    found = [
         figure(f"{name}_baskets.users", len(hits["fallback"].customers), "users"),
         figure(f"{name}_baskets.products", count, "products"),
     ]
     for method in ("popular", "personal_frequency", "tifuknn", "fallback", "ranker"):
         for measure in ("recall", "ndcg"):
-            figures.append(
+            found.append(
                 figure(
                     f"{name}_{method}.{measure}_at_10",
                     means[method, measure],
@@ -148,7 +150,7 @@ def basket_figures(subject: str, baskets: str, bars: dict[str, float]) -> list[F
                 )
             )
     return [
-        *figures,
+        *found,
         figure(
             f"{name}_ranker.recall_over_fallback",
             min(gain.low for gain in gains),

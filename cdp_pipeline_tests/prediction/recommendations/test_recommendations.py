@@ -196,13 +196,14 @@ def test_short_stock_goes_to_those_most_likely_to_buy() -> None:
     shop = tasteful_shop(TODAY, CUSTOMERS, seed=3)
     model = shop.train()
     before = by_customer(shop.recommend(model))
-    shop.stocks("p_1_04", 2)
+    wanted = {c: r for c, listed in before.items() for r in listed if r["product_id"] == "p_1_04"}
+    units = round(sum(row["p_purchase"] for row in wanted.values()) / 2, 3)
+    shop.stocks("p_1_04", units)
     shop.build()
     after = by_customer(shop.recommend(model))
-    wanted = {c: r for c, listed in before.items() for r in listed if r["product_id"] == "p_1_04"}
     given = {c: r for c, listed in after.items() for r in listed if r["product_id"] == "p_1_04"}
     assert 0 < len(given) < len(wanted)
-    assert sum(row["p_purchase"] for row in given.values()) <= 2.0 + 1e-6 * len(given)
+    assert sum(row["p_purchase"] for row in given.values()) <= units + 1e-6 * len(given)
     turned_down = [wanted[c]["p_purchase"] for c in wanted if c not in given]
     assert min(row["p_purchase"] for row in given.values()) >= max(turned_down)
     assert all(row["is_stock_limited"] for row in given.values())
