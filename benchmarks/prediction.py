@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from benchmarks import lookalikes, rfm, sentiment
+from benchmarks import lookalikes, recommendations, rfm, sentiment
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import ROOT
 from benchmarks.value import ValueBacktest, value_backtest, value_figures
@@ -57,6 +57,7 @@ def run() -> list[Figure]:
         *churn_figures(full),
         *rfm.figures(),
         *lookalikes.figures(),
+        *recommendations.figures(),
         *sentiment.figures(),
     ]
 

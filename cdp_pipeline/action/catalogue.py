@@ -85,6 +85,7 @@ class Action(Strict):
     budget: Expression | None = Field(None, description="Cost at most, home currency.")
     valid_days: int = Field(ge=1, description="Days the choice holds, the first included.")
     content_key: str = Field(min_length=1)
+    content_product: Expression | None = Field(None, description="Product to show, if any.")
     holdout: bool = Field(True, description="Whether the control group goes without.")
 
 
@@ -169,7 +170,7 @@ class Catalogue(DeclaredFile):
         if self.limits.budget is not None:
             yield ("limits", "budget"), self.limits.budget
         for name, action in self.actions.items():
-            for field in ("when", "value", "capacity", "budget"):
+            for field in ("when", "value", "capacity", "budget", "content_product"):
                 if (text := getattr(action, field)) is not None:
                     yield ("actions", name, field), text
             for channel, use in action.channels.items():

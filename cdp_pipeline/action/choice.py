@@ -215,6 +215,11 @@ def _result_sql(catalogue: Catalogue) -> str:
         f"when {sql_text(name)} then {sentence_sql(action.why)}"
         for name, action in catalogue.actions.items()
     )
+    products = " ".join(
+        f"when {sql_text(name)} then ({action.content_product})"
+        for name, action in catalogue.actions.items()
+        if action.content_product is not None
+    )
     gates = " ".join(
         f"when {sql_text(name)} then {sql_text(gate.title)}"
         for name, gate in catalogue.gates.items()
@@ -225,6 +230,7 @@ def _result_sql(catalogue: Catalogue) -> str:
         none=sql_text(NO_ACTION),
         lanes=_lanes_sql(catalogue),
         whys=whys,
+        content_product=f"case chosen.action {products} end" if products else "null",
         gate_title=f"case closed_by {gates} end" if gates else "null",
         words_permission=sentence_sql(words.permission),
         words_gate=sentence_sql(words.gate),
@@ -328,7 +334,8 @@ explained as (
 reasons as (
     select
         facts.customer_id,
-        case chosen.action {whys} end as why
+        case chosen.action {whys} end as why,
+        {content_product} as content_product_id
     from {facts} as facts
     inner join chosen
         on facts.customer_id = chosen.customer_id
@@ -342,6 +349,7 @@ select
     chosen.channel,
     candidates.purpose,
     chosen.content_key,
+    reasons.content_product_id,
     case
         when chosen.action is not null then 'best_value'
         when chosen.withheld_action is not null then 'control_group'

@@ -78,6 +78,20 @@ churn as (
     from prediction.churn_predictions as churn
 ),
 
+recommendations as (
+    select
+        recommended.customer_id,
+        min(recommended.product_id) filter (where recommended.rank = 1) as product_id,
+        min(recommended.product_id) filter (
+            where recommended.is_repeat and recommended.rank_within_kind = 1
+        ) as repeat_product_id,
+        min(recommended.product_id) filter (
+            where not recommended.is_repeat and recommended.rank_within_kind = 1
+        ) as new_product_id,
+    from prediction.product_recommendations as recommended
+    group by recommended.customer_id
+),
+
 recent_messages as (
     select
         links.customer_id,
@@ -118,6 +132,9 @@ select
     buyer_groups.buyer_group, -- What the customer has bought, in the groups responses are measured for
     measures.favourite_channel, -- Channel with most orders
     measures.favourite_category, -- Category with most bought lines
+    recommendations.product_id as recommended_product_id, -- Product recommended first; null without recommendations
+    recommendations.repeat_product_id as recommended_repeat_product_id, -- Product recommended first among those bought before
+    recommendations.new_product_id as recommended_new_product_id, -- Product recommended first among those new to the customer
     customers.source_count, -- Source systems that know the customer
     segments.recency_score, -- 1 to 5
     segments.frequency_score, -- 1 to 5
@@ -162,6 +179,8 @@ left join segments
     on customers.customer_id = segments.customer_id
 left join churn
     on customers.customer_id = churn.customer_id
+left join recommendations
+    on customers.customer_id = recommendations.customer_id
 left join recent_messages
     on customers.customer_id = recent_messages.customer_id
 left join action.buyer_groups as buyer_groups
