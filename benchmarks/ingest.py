@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet  # noqa: F401  (its import must not count)
 
-from benchmarks import checks
+from benchmarks import checks, proposing
 from cdp_pipeline.ingest import (
     Limits,
     SourceTable,
@@ -79,6 +79,7 @@ def run(rows: int = 10_000_000, repeats: int = 3) -> list[dict[str, Any]]:
         _row(f"ingest.csv_{size}.peak_gb", peak, "GB", 4.0, "whole process, references included"),
         _row("ingest.delta.cost_share", share, "share", 0.1, f"{delta_seconds:.2f} CPU s"),
         *map(dict, checks.run()),
+        *map(dict, proposing.run()),
     ]
 
 
