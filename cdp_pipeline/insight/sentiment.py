@@ -8,6 +8,7 @@ contradict each other. No word of a text leaves but those that are in the lexico
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -381,10 +382,12 @@ def _verdicts(
 
 
 def _language_names(language: Ints, declared: pa.ChunkedArray, names: list[str]) -> pa.Array:
-    """Return the language of each text; one that is not covered as it was declared."""
+    """Return the language of each text; one that is not covered as declared, if it is a code."""
     shown = np.array([*names, None], dtype=object)[np.where(language >= 0, language, len(names))]
     for row in np.flatnonzero(language == _NOT_COVERED):
-        shown[row] = known_language(declared[int(row)].as_py())
+        code = known_language(declared[int(row)].as_py()) or ""
+        # a source can write anything into a column, and what is no code is not passed on
+        shown[row] = code if re.fullmatch("[a-z]{2,3}", code) else None
     return pa.array(shown, pa.string())
 
 
