@@ -23,25 +23,23 @@ class Warehouse:
     """The current tables of a home, asked in SQL that names them as {layer.table}."""
 
     def __init__(self, home: DemoHome) -> None:
-        self.folder = home.root / "data" / "warehouse"
-        self.heads = Store(find_home(home.root)).heads()
-
-    def files(self, table: str) -> list[str]:
-        return [str(self.folder / file) for file in self.heads[table].files]
+        self.store = Store(find_home(home.root))
+        self.heads = self.store.heads()
 
     def rows(self, query: str) -> list[tuple]:
-        for name in self.heads:
-            query = query.replace(f"{{{name}}}", f"read_parquet({self.files(name)})")
+        for name, version in self.heads.items():
+            query = query.replace(f"{{{name}}}", f"({self.store.select(version)})")
         with duckdb.connect() as con:
             return con.sql(query).fetchall()
 
-    def holding(self, *columns: str) -> list[str]:
-        """Return the tables above the sources that have one of these columns."""
-        return [
-            name
+    def holding(self, *columns: str) -> dict[str, str]:
+        """Return each table that has one of these columns, with that column."""
+        return {
+            name: column
             for name, version in self.heads.items()
-            if not name.startswith("sources.") and {c for c, _ in version.columns} & set(columns)
-        ]
+            for column, _ in version.columns
+            if column in columns
+        }
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +95,9 @@ def test_a_cookie_not_seen_for_90_days_is_in_no_table(
     old = {str(v["cookie"]) for v in visitors if str(v["last_seen"])[:10] < OLDEST_DAY}
     assert len(old) > 100
     tables = warehouse.holding("visitor_id", "cookie")
-    assert set(tables) >= {"staging.anonymous_visitors", "staging.carts", "profiles.web_events"}
-    for table in tables:
-        kept = {cookie for (cookie,) in warehouse.rows(f"select visitor_id from {{{table}}}")}
+    assert set(tables) >= {"sources.analytics_visitors", "staging.carts", "profiles.web_events"}
+    for table, column in tables.items():
+        kept = {cookie for (cookie,) in warehouse.rows(f"select {column} from {{{table}}}")}
         assert not kept & old, table
     ((count,),) = warehouse.rows("select count(*) from {profiles.anonymous_visitors}")
     assert count == len(visitors) - len(old)
