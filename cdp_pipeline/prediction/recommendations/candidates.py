@@ -121,12 +121,12 @@ def find_candidates(
         own, place = own[keep], place[keep]
     offset = np.arange(len(customers), dtype=np.int64)[:, None] * count
     own_cells = place * count + past.pairs.product[own]
-    cells = np.unique(
-        np.concatenate(
-            [own_cells, (offset + popular[:POPULAR_CANDIDATES]).ravel()]
-            + [(offset + top)[is_real] for top, is_real in tops]
-        )
-    )
+    is_candidate = np.zeros(len(customers) * count, dtype=np.bool_)
+    is_candidate[own_cells] = True
+    is_candidate[(offset + popular[:POPULAR_CANDIDATES]).ravel()] = True
+    for top, is_real in tops:
+        is_candidate[(offset + top)[is_real]] = True
+    cells = np.flatnonzero(is_candidate)
     own_row = np.full(len(customers) * count, -1, dtype=np.int32)
     own_row[own_cells] = own
     features = _features(past, customers, cells, own_row[cells], lists)
