@@ -165,6 +165,9 @@ def _edits(name: str, folder: Path) -> Figure:
         measure([str(CDP), "init", str(home), *(x for f in files for x in ("--from", f))])
         run_home(home)
         is_released = (home / "data" / "exports" / "latest").exists()
+        told = measure([str(CDP), "deliveries", "--home", str(home)]).output
+        # A home that runs because a file was refused is not what was asked for.
+        is_released = is_released and "refused" not in told
     return figure(
         f"ingest.init.{name}.edited_lines",
         0 if is_released else 99,

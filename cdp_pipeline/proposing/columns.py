@@ -370,6 +370,18 @@ def _evidence(column: SampleColumn, said: Written, kind: str, personal: str) -> 
     return tuple(parts)
 
 
+def is_rounded(column: ProposedColumn) -> bool:
+    """Return whether values have more decimals than the proposed type keeps."""
+    if column.kind != "decimal":
+        return False
+    kept = int(column.type.rstrip(")").split(",")[1])
+    return any(
+        len(re.split(r"[.,]", value)[-1].rstrip("0")) > kept
+        for value, _ in column.sample.values
+        if re.search(r"[.,]\d+$", value) or EXPONENT.fullmatch(value)
+    )
+
+
 def has_exponents(column: ProposedColumn) -> bool:
     """Return whether numbers of a column are written with an exponent, as 1.5e-05 is."""
     return column.kind == "decimal" and any(

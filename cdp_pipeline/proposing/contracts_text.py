@@ -9,7 +9,7 @@ import json
 import textwrap
 from collections.abc import Sequence
 
-from cdp_pipeline.proposing.columns import ProposedColumn, has_exponents, null_words
+from cdp_pipeline.proposing.columns import ProposedColumn, has_exponents, is_rounded, null_words
 from cdp_pipeline.proposing.tables import ProposedTable
 
 _WIDTH = 98
@@ -100,6 +100,8 @@ def _column(column: ProposedColumn, table: ProposedTable) -> list[str]:
     if column.title != column.name:
         parts.append(f"name_in_file: {json.dumps(column.title, ensure_ascii=False)}")
     parts.append(f'type: "{column.type}"' if "(" in column.type else f"type: {column.type}")
+    if is_rounded(column):
+        parts.append("rounding: half_up")
     if column.format:
         listed = [json.dumps(one, ensure_ascii=False) for one in column.format]
         parts.append(f"format: {listed[0] if len(listed) == 1 else '[' + ', '.join(listed) + ']'}")

@@ -114,6 +114,13 @@ def test_buyers_without_a_number_are_told_apart_by_a_hash_of_their_address(
     assert "{drops email: hashed}" in records
 
 
+def test_more_decimals_than_a_type_keeps_are_rounded_and_not_rejected(tmp_path: Path) -> None:
+    rows = [f"C{n},a{n}@a.se,{n}.{'123456789' * 2}" for n in range(20)]
+    text = "\n".join(["customer_id,email,income", *rows])
+    (tmp_path / "customers.csv").write_text(text, encoding="utf-8")
+    assert loaded(proposed(tmp_path / "customers.csv"), tmp_path) == [(20, 0, "")]
+
+
 def test_several_files_of_one_table_are_one_contract_and_say_how_they_add_up(
     tmp_path: Path,
 ) -> None:
