@@ -129,7 +129,7 @@ def find_candidates(
     cells = np.flatnonzero(is_candidate)
     own_row = np.full(len(customers) * count, -1, dtype=np.int32)
     own_row[own_cells] = own
-    features = _features(past, customers, cells, own_row[cells], lists)
+    features = _features(past, customers, cells, own_row[cells].astype(np.int64), lists)
     return Candidates(customers[cells // count], cells % count, features, lists)
 
 
