@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cdp_pipeline.prediction.bgnbd import Floats, significant
 
 _SHAPE: Mapping[str, Any] = {
-    "learning_rate": 0.06,
+    "learning_rate": 0.1,
     "max_leaf_nodes": 12,
     "l2_regularization": 1.0,
     "early_stopping": False,
@@ -42,7 +42,7 @@ class BoostedTrees:
         outcome: Floats,
         *,
         seed: int,
-        iterations: int = 100,
+        iterations: int = 60,
         weight: Floats | None = None,
         shape: Mapping[str, Any] | None = None,
     ) -> Self:
@@ -70,7 +70,7 @@ class BoostedTrees:
         )
 
     @classmethod
-    def of_number(cls, matrix: Floats, number: Floats, *, seed: int, iterations: int = 100) -> Self:
+    def of_number(cls, matrix: Floats, number: Floats, *, seed: int, iterations: int = 60) -> Self:
         """Fit to a number by least squares, rows in a fixed order."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 

@@ -12,6 +12,7 @@ MODELS = (
     "identity.linkage_model",
     "prediction.churn_model",
     "prediction.value_model",
+    "prediction.subscription_model",
     "prediction.recommendation_model",
     "prediction.lookalike_model",
 )

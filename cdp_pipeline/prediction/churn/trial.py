@@ -39,7 +39,7 @@ CUSTOMERS_TO_JUDGE = 50
 # More rows change no digit a reader sees, and cost minutes.
 LEARNING_ROWS = 250_000
 JUDGING_ROWS = 150_000
-DRIVER_ROWS = 10_000
+DRIVER_ROWS = 4_000
 
 
 def rarer_outcome(samples: Samples) -> int:

@@ -31,7 +31,7 @@ from cdp_pipeline.prediction.value.samples import (
     read_value_samples,
     read_years,
 )
-from cdp_pipeline.prediction.value.shape import scale_of
+from cdp_pipeline.prediction.value.shape import bent, power_of, scale_of
 from cdp_pipeline.prediction.value.trial import (
     BUYERS_TO_FORECAST,
     BUYERS_TO_LEARN,
@@ -159,8 +159,11 @@ def _year(years: list[Year]) -> tuple[float | None, ValueSpread | None]:
         past.append(PastForecast(day, forecast, year.spent))
     if not past:
         return None, None
-    factor = sure_factor(errors, DAYS_OF_YEAR)
-    corrected = [PastForecast(item.day, item.forecast * factor, item.came) for item in past]
+    factor, power = sure_factor(errors, DAYS_OF_YEAR), power_of(past)
+    # a customer's year grows out of the horizon's amount, which is bent already
+    corrected = [
+        PastForecast(item.day, bent(item.forecast, power) * factor, item.came) for item in past
+    ]
     return factor, ValueSpread.of(corrected, DAYS_OF_YEAR, judged=[])
 
 
