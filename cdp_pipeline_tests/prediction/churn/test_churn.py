@@ -87,6 +87,34 @@ def test_promises_come_true_in_the_days_that_followed(shop: Shop, model: ChurnMo
         assert promised[fifth].mean() == pytest.approx(churned[fifth].mean(), abs=0.065)
 
 
+def test_the_share_that_churned_of_a_tenth_lies_in_its_interval(
+    shop: Shop, model: ChurnModel
+) -> None:
+    rows = [row for row in shop.score(model) if row["is_scored"]]
+    buyers = {
+        row[0]
+        for row in shop.run(
+            f"select customer_id from profiles.orders where ordered_on > date '{AS_OF}' "
+            f"and ordered_on <= date '{AS_OF}' + {model.horizon_days}"
+        )
+    }
+    covered = 0
+    for tenth in range(1, 11):
+        group = [row for row in rows if row["risk_decile"] == tenth]
+        share = np.mean([row["customer_id"] not in buyers for row in group])
+        low, middle, high = (
+            np.mean([row[name] for row in group])
+            for name in ("p_churn_lo", "p_churn", "p_churn_hi")
+        )
+        # the interval is of the probability; what 120 draws of it give varies by chance too
+        chance = 1.96 * np.sqrt(middle * (1 - middle) / len(group))
+        covered += (
+            np.hypot(middle - low, chance) >= middle - share >= -np.hypot(high - middle, chance)
+        )
+    # of ten intervals of 95 %, fewer than eight hold once in ninety worlds
+    assert covered >= 8
+
+
 def test_every_customer_has_one_row_and_a_prospect_says_why(shop: Shop, model: ChurnModel) -> None:
     shop.knows("c_prospect")
     rows = shop.score(model)
