@@ -303,6 +303,77 @@ def lineage(
     show_lineage(_open(home), column, Console())
 
 
+@app.command()
+def why(
+    one: Annotated[
+        str, typer.Argument(help="A customer id, or a record as source:record_id.", metavar="A")
+    ],
+    other: Annotated[
+        str | None, typer.Argument(help="Another one, to compare with.", metavar="[B]")
+    ] = None,
+    home: HomeOption = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="en or sv; else the terminal's language.", show_default=False),
+    ] = None,
+    show_values: Annotated[
+        bool,
+        typer.Option("--show-values", help="Show what both sides hold: personal data."),
+    ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Write the waterfall to FILE.svg or FILE.html.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Explain why records are one customer, or why two are not joined.
+
+    `cdp why c_0123456789abcdef` or `cdp why crm:12 webshop:88`; weights are those of the last run,
+    worked out with its model also for records it never compared.
+    """
+    from cdp_pipeline.cli.explaining import show_why
+
+    console = Console(soft_wrap=False)
+    if not console.is_terminal:
+        console.width = 160
+    show_why(
+        _open(home),
+        one,
+        other,
+        language=language,
+        show_values=show_values,
+        picture=picture,
+        as_json=as_json,
+        console=console,
+    )
+
+
+@app.command()
+def review(
+    home: HomeOption = None,
+    top: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 20,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write the whole queue to a file for a spreadsheet.", show_default=False),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="en or sv; else the terminal's language.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Show decisions about identity that a person should look at, by what a wrong one would cost.
+
+    Two customers that were nearly joined, and customers whose records barely hold together.
+    """
+    from cdp_pipeline.cli.explaining import show_review
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    show_review(_open(home), top=top, file=csv, language=language, as_json=as_json, console=console)
+
+
 def main() -> None:
     """Run the command line; errors are sentences, never tracebacks."""
     try:

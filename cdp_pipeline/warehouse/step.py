@@ -46,6 +46,7 @@ _DECIDING = tuple(
     for package in (
         "ingest",
         "identity",
+        "explain",
         "insight",
         "prediction",
         "action",
