@@ -35,14 +35,18 @@ def pairs_of(of: Town, condition: str) -> list[tuple[str, str]]:
 
 
 def test_a_rule_is_named_with_the_records_it_was_seen_in(linked_town: Town) -> None:
-    one, other = pairs_of(linked_town, "p.how = 'same e-mail and first name'")[0]
+    one, other = pairs_of(linked_town, "p.how = 'same first name, last name and birth date'")[0]
     explained = why(linked_town, one, other)
     assert explained.is_joined
     assert explained.sentence == (
-        f"They are one person: same e-mail and first name (rule), seen in {one} and {other}."
+        "They are one person: same first name, last name and birth date (rule),"
+        f" seen in {one} and {other}."
     )
     swedish = why(linked_town, one, other, "sv").sentence
-    assert swedish.startswith("De är en och samma person: samma e-post och förnamn (regel), i ")
+    assert swedish == (
+        "De är en och samma person: samma förnamn, efternamn och födelsedatum (regel),"
+        f" i {one} och {other}."
+    )
 
 
 def test_what_speaks_against_two_who_are_apart_is_said_with_the_bits_missing(
