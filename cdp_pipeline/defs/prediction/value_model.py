@@ -46,6 +46,7 @@ STEP = PythonStep(
     logic=_logic,
     code=(
         "cdp_pipeline.prediction.bgnbd",
+        "cdp_pipeline.prediction.churn.reasons",
         "cdp_pipeline.prediction.drift",
         "cdp_pipeline.prediction.gamma_gamma",
         "cdp_pipeline.prediction.metrics",

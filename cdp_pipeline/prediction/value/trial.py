@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats
+from cdp_pipeline.prediction.churn.reasons import REASONS
 from cdp_pipeline.prediction.metrics import Interval
 from cdp_pipeline.prediction.samples import Cutoff, day_number
 from cdp_pipeline.prediction.value.buying import Buying
 from cdp_pipeline.prediction.value.intervals import PastForecast, ValueSpread
 from cdp_pipeline.prediction.value.judge import ValueJudge, by_decile
 from cdp_pipeline.prediction.value.learners import (
+    COLUMNS,
     TwoParts,
     fit_thirds,
     predict_mean,
@@ -42,6 +44,7 @@ BUYERS_TO_JUDGE = 50
 # More rows change no digit a reader sees, and cost minutes.
 LEARNING_ROWS = 150_000
 JUDGING_ROWS = 150_000
+DRIVER_ROWS = 4_000
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,7 @@ def run_trial(
     ]
     learn = bool(rounds) and all(past.buyers >= BUYERS_TO_LEARN for _, past in rounds)
     judged: list[ValueSamples] = []
+    drivers: list[dict[str, Any]] = []
     promised: dict[str, list[PastForecast]] = {}
     covered: dict[str, list[tuple[int, int]]] = {}
     for cutoff, past in rounds:
@@ -207,6 +211,8 @@ def run_trial(
         later = samples.where(samples.samples.cutoff_on == day).at_most(JUDGING_ROWS)
         fitted = Fitted.to(past, buyings, days=days, learn=learn, seed=seed)
         judged.append(later)
+        # of the newest judged day, as rounds go from old to new
+        drivers = _drivers(fitted, later, buyings[day], days, seed=seed)
         for name, forecast in fitted.predict(later, buyings[day], days).items():
             item = PastForecast(day, forecast, later.spent)
             promised.setdefault(name, []).append(item)
@@ -215,13 +221,14 @@ def run_trial(
         promised.setdefault(BASELINE, []).append(plain)
     if not judged or sum(part.buyers for part in judged) < BUYERS_TO_FORECAST:
         return None
-    return _verdict(judged, promised, covered, seed=seed)
+    return _verdict(judged, promised, covered, drivers, seed=seed)
 
 
 def _verdict(
     judged: list[ValueSamples],
     promised: Mapping[str, list[PastForecast]],
     covered: Mapping[str, list[tuple[int, int]]],
+    drivers: list[dict[str, Any]],
     *,
     seed: int,
 ) -> Verdict:
@@ -249,9 +256,30 @@ def _verdict(
             sum(groups for _, groups in covered[exported]),
         ),
         forecasts=promised,
-        drivers=[],
+        drivers=drivers if exported != BUYING else [],
         judged_rows=len(came),
     )
+
+
+def _drivers(
+    fitted: Fitted, later: ValueSamples, buying: Buying, days: int, *, seed: int
+) -> list[dict[str, Any]]:
+    """Return how much ranking the learners lose when a group of columns is shuffled."""
+    later = later.at_most(DRIVER_ROWS)
+    if not fitted.members or later.buyers == 0:
+        return []
+    matrix = value_design(later.samples, buying, days)
+    judge = ValueJudge(later.spent, later.samples.customer, seed=seed)
+    whole = predict_mean(fitted.members, matrix)
+    order = np.random.default_rng(seed).permutation(len(matrix))
+    found = []
+    for code, columns in {**REASONS, "models_of_buying": COLUMNS[-2:]}.items():
+        places = [COLUMNS.index(name) for name in columns]
+        shuffled = matrix.copy()
+        shuffled[:, places] = matrix[order][:, places]
+        lost = judge.gini_gain(whole, predict_mean(fitted.members, shuffled))
+        found.append({"driver": code, "columns": list(columns), "gini_lost": lost.to_dict()})
+    return sorted(found, key=lambda item: (-(item["gini_lost"]["value"] or 0.0), item["driver"]))
 
 
 def _best(measures: Mapping[str, Mapping[str, Interval]], buyers: int) -> str:
