@@ -268,7 +268,7 @@ def test_sql_check_and_lineage_say_what_they_should(published_home: DemoHome) ->
     rows = published_home.manifest()["tables"]["identity_map"]["rows"]
     assert said.split() == ["n", str(rows)]
     assert "tables compile" in published_home.cdp("check")
-    lineage = published_home.cdp("lineage", "rfm_segments.monetary_score")
+    lineage = published_home.cdp("lineage", "rfm_segments.monetary_amount")
     assert "insight.customer_measures.net_spend_amount" in lineage
     assert "vault" in published_home.cdp("sql", "--vault", "show databases")
     assert "no table" in published_home.cdp("lineage", "nothing.here", expect=1)

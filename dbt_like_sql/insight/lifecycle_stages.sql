@@ -270,7 +270,9 @@ select
     coalesce(buyers.purchase_day_count, 0)::integer as purchase_day_count, -- Different days with a purchase
     buyers.expected_gap_days::integer as expected_gap_days, -- Days until the next purchase by the customer's own rhythm; null for prospects
     case
-        when buyers.customer_id is null then customers.first_seen_on
+        when buyers.customer_id is null
+            -- a run as of a past day knows customers whom nobody knew then
+            then case when customers.first_seen_on <= clock.as_of_on then customers.first_seen_on end
         when clock.as_of_on >= buyers.lapsed_on then buyers.lapsed_on
         when clock.as_of_on >= buyers.slipping_on then buyers.slipping_on
         else buyers.bought_entered_on
