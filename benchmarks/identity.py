@@ -59,6 +59,7 @@ def figures_of(name: str) -> list[Figure]:
         figure(f"{subject}.wrong_links", found["wrong_links"], "pairs",
                bar=1 if base == "contoso" else None),
         figure(f"{subject}.two_people_per_1000", found["mixed"], "customers"),
+        figure(f"{subject}.two_of_a_household_per_1000", found["mixed_households"], "customers"),
         figure(f"{subject}.config", int(found["config"], 16), f"= {found['config']}"),
         figure(f"{subject}.train_cpu_seconds", found["train_cpu"], "s"),
         figure(f"{subject}.link_cpu_seconds", found["link_cpu"], "s"),
@@ -83,8 +84,8 @@ def configuration_hash() -> str:
     from cdp_pipeline.identity import load_identity_columns
 
     parts = []
-    for module in ("blocking", "cluster", "comparisons", "exact", "link", "mixture", "names",
-                   "score", "shared", "train", "work"):  # fmt: skip
+    for module in ("blocking", "calibrate", "cluster", "comparisons", "exact", "link", "mixture",
+                   "names", "score", "shared", "train", "work"):  # fmt: skip
         loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
         parts.append(Path(str(loaded.__file__)).read_bytes())
     parts.append(load_identity_columns().fingerprint.encode())
@@ -134,11 +135,11 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Return pairwise precision, recall and F1 of the final clusters."""
     con.execute(
         """create temp table scored as
-        select c.cluster_no, t.person from identity.record_clusters as c
+        select c.cluster_no, t.person, t.household from identity.record_clusters as c
         inner join identity.standardised_records as r using (record_no)
         inner join truth as t using (source, record_id)"""
     )
-    both, found, true, customers, people, mixed = con.sql(
+    both, found, true, customers, people, mixed, homes = con.sql(
         """select
             (select sum(n * (n - 1) // 2) from
                 (select count(*) as n from scored group by cluster_no, person)),
@@ -148,7 +149,11 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
             (select count(distinct cluster_no) from scored),
             (select count(distinct person) from scored),
             (select 1000 * avg((n > 1)::integer) from
-                (select count(distinct person) as n from scored group by cluster_no))"""
+                (select count(distinct person) as n from scored group by cluster_no)),
+            (select 1000 * avg((n > 1)::integer) from (
+                select max(n) as n from (
+                    select cluster_no, count(distinct person) as n from scored
+                    group by cluster_no, household) group by cluster_no))"""
     ).fetchall()[0]
     precision, recall = float(both) / float(found), float(both) / float(true)
     return {
@@ -159,6 +164,7 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
         "people": int(people),
         "wrong_links": int(found) - int(both),
         "mixed": float(mixed),
+        "mixed_households": float(homes),
     }
 
 

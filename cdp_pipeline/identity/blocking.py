@@ -35,8 +35,8 @@ PAIRS_PER_RECORD = 30.0
 # A block larger than this has no pairs made of it: its key says too little.
 LARGEST_BLOCK = 200
 # All pairs of all linking rules: so many, and so many more per record.
-LINKING_PAIRS = 3_000_000.0
-LINKING_PAIRS_PER_RECORD = 4.0
+LINKING_PAIRS = 6_000_000.0
+LINKING_PAIRS_PER_RECORD = 12.0
 # About so many pairs are enough to learn from.
 LEARNING_PAIRS = 4_000_000.0
 # Rules are chosen on about so many records; counts of pairs grow with the square.
@@ -261,6 +261,11 @@ def make_pairs(
                 keep &= groups[one] != groups[other]
             found.append(one[keep].astype(np.int64) * size + other[keep])
     return unpacked(distinct(found), size)
+
+
+def pair_count(keys: NodeKeys, rules: list[BlockingRule]) -> float:
+    """Return how many pairs the rules make, those that several make counted for each."""
+    return sum(_pairs_of(keys.of(rule)) for rule in rules)
 
 
 @dataclass(frozen=True)

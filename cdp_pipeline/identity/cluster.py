@@ -41,6 +41,8 @@ class Ties:
         How many of these pairs each part says something about.
     forbidden
         Whether the two may never end up in one cluster.
+    differ
+        In how many of these pairs each contradicting column differs beyond slips.
     """
 
     left: NDArray[np.int32]
@@ -49,6 +51,7 @@ class Ties:
     best: NDArray[np.float64]
     informed: NDArray[np.int32]
     forbidden: NDArray[np.bool_]
+    differ: NDArray[np.int32]
 
     def take(self, index: NDArray[np.int64]) -> Ties:
         """Return some of the ties."""
@@ -59,6 +62,7 @@ class Ties:
             self.best[index],
             self.informed[index],
             self.forbidden[index],
+            self.differ[index],
         )
 
 
@@ -67,7 +71,11 @@ class Ties:
 STRONGEST = 40.0
 # How alike the evidence of two pairs of records is when both pairs lie between the same two
 # clusters: 1 says that further pairs add nothing, 0 that each is news.
-SAMENESS = 0.4
+SAMENESS = 0.7
+# A value is a cluster's own when so many of its records hold one; two clusters that each have their
+# own, different in this share of the pairs between them, are two people whatever else agrees.
+ESTABLISHED = 2
+DIFFERING = 0.9
 # Cells of the arrays worked at once.
 _BATCH_CELLS = 2e6
 # No component may hold more items than this before linkage.
@@ -109,7 +117,12 @@ def components(
 
 
 def linked_clusters(
-    label: NDArray[np.int32], ties: Ties, prior: float, threshold: float
+    label: NDArray[np.int32],
+    ties: Ties,
+    holders: NDArray[np.int32],
+    personal: list[int],
+    prior: float,
+    threshold: float,
 ) -> NDArray[np.int32]:
     """Return the cluster (its smallest item) of each item.
 
@@ -119,6 +132,10 @@ def linked_clusters(
         Component of each item; every pair of items inside a component has to be among the ties.
     ties
         Evidence between items.
+    holders
+        How many records of each item hold a value in each contradicting column.
+    personal
+        Parts of the evidence that come from what a person has one of for life.
     prior
         Log2 odds that two records match before any evidence.
     threshold
@@ -149,7 +166,7 @@ def linked_clusters(
                 place[ties.left[part]],
                 place[ties.right[part]],
             )
-            merged = _link_batch(where, ties.take(part), items.shape, prior, threshold)
+            merged = _link_batch(where, ties.take(part), holders[items], personal, prior, threshold)
             clusters[items.ravel()] = np.take_along_axis(items, merged, axis=1).ravel()
     return clusters
 
@@ -164,13 +181,14 @@ def _span(sorted_values: NDArray[np.integer], value: int) -> slice:
 def _link_batch(
     where: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     ties: Ties,
-    shape: tuple[int, int],
+    holders: NDArray[np.int32],
+    personal: list[int],
     prior: float,
     threshold: float,
 ) -> NDArray[np.int64]:
     """Link components of one width at once; return each item's cluster position."""
     batch, row, column = where
-    count, width = shape
+    count, width, _ = holders.shape
     sums = np.zeros((count, width, width, ties.evidence.shape[1]))
     sums[batch, row, column] = sums[batch, column, row] = ties.evidence
     best = np.zeros(sums.shape)
@@ -180,8 +198,12 @@ def _link_batch(
     barred = np.zeros((count, width, width), dtype=bool)
     barred[batch, row, column] = barred[batch, column, row] = ties.forbidden
     barred[:, np.arange(width), np.arange(width)] = True
-    odds = _pooled(sums, best, known) + prior
-    odds[barred] = -np.inf
+    differ = np.zeros((count, width, width, holders.shape[2]), dtype=np.int32)
+    differ[batch, row, column] = differ[batch, column, row] = ties.differ
+    parts = _pooled(sums, best, known)
+    odds = parts.sum(axis=-1) + prior
+    against = _contradicting(differ, holders[:, :, None], holders[:, None, :], parts, personal)
+    odds[barred | against] = -np.inf
     cluster = np.tile(np.arange(width), (count, 1))
     live = np.arange(count)
     for _ in range(width - 1):
@@ -192,15 +214,19 @@ def _link_batch(
         if len(live) == 0:
             break
         a, b = np.minimum(cell // width, cell % width), np.maximum(cell // width, cell % width)
-        for table in (sums, known):
+        for table in (sums, known, differ, holders):
             table[live, a] += table[live, b]
         best[live, a] = np.maximum(best[live, a], best[live, b])
         barred[live, a] |= barred[live, b]
         barred[live, a, a] = True
         barred[live, b] = True
-        fresh = _pooled(sums[live, a], best[live, a], known[live, a]) + prior
-        fresh[barred[live, a]] = -np.inf
-        for table in (sums, best, known):
+        parts = _pooled(sums[live, a], best[live, a], known[live, a])
+        fresh = parts.sum(axis=-1) + prior
+        against = _contradicting(
+            differ[live, a], holders[live, a][:, None], holders[live], parts, personal
+        )
+        fresh[barred[live, a] | against] = -np.inf
+        for table in (sums, best, known, differ):
             table[live, :, a] = table[live, a]
         barred[live, :, a] = barred[live, a]
         barred[live, :, b] = True
@@ -211,13 +237,30 @@ def _link_batch(
     return cluster
 
 
+def _contradicting(
+    differ: NDArray[np.int32],
+    one: NDArray[np.int32],
+    other: NDArray[np.int32],
+    parts: NDArray[np.float64],
+    personal: list[int],
+) -> NDArray[np.bool_]:
+    """Return whether two clusters each hold a value of their own in a column, and not the same.
+
+    Somebody known by two names is born on one day: where the columns that belong to one person
+    speak for it, the difference is weighed as evidence and decides nothing by itself.
+    """
+    settled = (one >= ESTABLISHED) & (other >= ESTABLISHED)
+    differs = (settled & (differ >= DIFFERING * one * other)).any(axis=-1)
+    return np.asarray(differs & (parts[..., personal].sum(axis=-1) <= 0))
+
+
 def _pooled(
     sums: NDArray[np.float64], best: NDArray[np.float64], known: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the evidence between clusters: each part by the pairs that it knows about.
+    """Return the parts of the evidence between clusters, each by the pairs that it knows about.
 
     The same agreement seen in many pairs is one agreement: together they never say more than the
     best of them.
     """
     pooled = sums / (1 + np.maximum(known - 1, 0) * SAMENESS)
-    return np.asarray(np.minimum(pooled, best).sum(axis=-1))
+    return np.asarray(np.minimum(pooled, best))

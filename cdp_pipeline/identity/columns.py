@@ -67,6 +67,9 @@ class IdentityColumn(BaseModel):
         ``one`` value for life, or ``many``.
     applies_to
         Which records use the column.
+    contradicts
+        Whether two customers who each have a value of their own here, different beyond slips, are
+        two whatever else they share.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +79,7 @@ class IdentityColumn(BaseModel):
     shared_by: Literal["nobody", "household", "many"] = "many"
     per_person: Literal["one", "many"] = "many"
     applies_to: Literal["all", "person", "company"] = "all"
+    contradicts: bool = False
 
 
 class IdentityColumns(BaseModel):

@@ -135,6 +135,9 @@ def _given_name(name: str, columns: frozenset[str]) -> list[Level]:
     levels.append(Level("nearly the same", _similar(name, 0.92), 0.06))
     if "family_name" in columns and name == "given_name":
         levels.append(Level("exchanged with the family name", _exchanged(), 0.02))
+    if "middle_names" in columns and name == "given_name":
+        # Called by another of one's given names.
+        levels.append(Level("another given name of the other", _among_middle_names(), 0.03))
     levels += [
         Level(
             "initial fits",
@@ -160,6 +163,15 @@ def _family_name(name: str, columns: frozenset[str]) -> list[Level]:
         Level("similar", _similar(name, 0.8), 0.04),
     ]
     return levels
+
+
+def _among_middle_names() -> str:
+    """Return SQL for a given name that stands among the other record's middle names."""
+    return " or ".join(
+        f"(middle_names_{b} is not null and length(given_name_{a}) > 1"
+        f" and contains(' ' || middle_names_{b} || ' ', ' ' || given_name_{a} || ' '))"
+        for a, b in (("l", "r"), ("r", "l"))
+    )
 
 
 def _exchanged() -> str:

@@ -30,17 +30,20 @@ from cdp_pipeline.identity.score import (
 )
 from cdp_pipeline.identity.sql import number
 from cdp_pipeline.identity.train import rules_of
-from cdp_pipeline.identity.work import NODES, RECORD_NODES, Work, prepare_work
+from cdp_pipeline.identity.work import NODES, RECORD_NODES, Evidence, Work, prepare_work
 
 if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumns
+    from cdp_pipeline.identity.mixture import Mixture
     from cdp_pipeline.identity.model import LinkageModel
 
 # Pairs this far (log2) under the threshold still tie a component together before linkage.
 COMPONENT_SLACK = 2.0
+# A difference in a column that so few matches show contradicts that two clusters are one.
+HARDLY_EVER = 0.02
 # Pairs less likely than this are not kept.
 LEAST_PROBABILITY = 0.01
 
@@ -73,7 +76,7 @@ def link(
     make_exact_edges(con, work, rules, "identity.shared_identifiers")
     size = number(con, f"select max(node_no) + 1 from {NODES}")
     groups = exact_groups(con, size)
-    linked = _link_nodes(con, model, groups, _once_and_exact(work))
+    linked = _link_nodes(con, model, groups, work)
     return _tables(con, rules, linked, groups)
 
 
@@ -81,15 +84,16 @@ def _link_nodes(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
     groups: NDArray[np.int32],
-    once: list[str],
+    work: Work,
 ) -> Linked:
     """Score candidates between groups, complete the components, and cluster."""
     if model.mixture is None:
         return _exact_only(model, groups)
     frequencies = node_frequencies(con, model.frequencies)
-    candidates = make_pairs(NodeKeys(con), rules_of(model), groups=groups)
+    keys = NodeKeys(con)
+    candidates = make_pairs(keys, rules_of(model), groups=groups)
     pairs = compare_pairs(con, model.settings, candidates)
-    parts = evidence(model.mixture, model.settings, frequencies, pairs)
+    parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
     label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
     inside = label[pairs.left] == label[pairs.right]
     pairs, parts = pairs.where(inside), parts[inside]
@@ -100,23 +104,45 @@ def _link_nodes(
         np.concatenate((pairs.right, extra.right)),
         np.concatenate((pairs.levels, extra.levels)),
     )
-    parts = np.concatenate((parts, evidence(model.mixture, model.settings, frequencies, extra)))
+    parts = np.concatenate(
+        (parts, evidence(model.mixture, model.settings, frequencies, extra, model.calibration))
+    )
     order = np.lexsort((pairs.right, pairs.left))
     pairs, parts = pairs.where(order), parts[order]
-    places = [i for i, c in enumerate(names_of(model.settings)) if c in once]
-    contradicts = (pairs.levels[:, places] == 0).any(axis=1)
-    ties = _ties_of_groups(groups, pairs, parts, contradicts)
-    clusters = _cluster(groups, label, ties, model)
+    names = names_of(model.settings)
+    once = [names.index(e.name) for e in work.evidence if _is_issued_once(e)]
+    own = [names.index(e.name) for e in work.evidence if _contradicts(e, model.mixture)]
+    forbidden = (pairs.levels[:, once] == 0).any(axis=1)
+    ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
+    holders = _holders(groups, keys, [names[i] for i in own])
+    apart = model.mixture.apart
+    personal = [
+        1 + apart.index(e.name)
+        for e in work.evidence
+        if e.name in apart and e.column.per_person == "one"
+    ]
+    clusters = _cluster(groups, label, ties, holders, personal, model)
     return Linked(clusters, pairs, odds_of(parts, model.prior))
 
 
-def _once_and_exact(work: Work) -> list[str]:
-    """Return the columns in which a difference proves two people: one number for life, issued."""
-    return [
-        e.name
-        for e in work.evidence
-        if e.column.per_person == "one" and e.column.exactness == "exact"
-    ]
+def _is_issued_once(evidence: Evidence) -> bool:
+    """Return whether one difference in a column proves two people: a number for life, issued."""
+    return evidence.column.per_person == "one" and evidence.column.exactness == "exact"
+
+
+def _contradicts(evidence: Evidence, mixture: Mixture) -> bool:
+    """Return whether a declared column contradicts: the data say matches hardly ever differ."""
+    matches = mixture.of_matches(mixture.names.index(evidence.name))
+    return evidence.column.contradicts and matches[0] <= HARDLY_EVER
+
+
+def _holders(groups: NDArray[np.int32], keys: NodeKeys, names: list[str]) -> NDArray[np.int32]:
+    """Return how many nodes of each group hold a value in each column."""
+    counts = np.zeros((len(groups), len(names)), dtype=np.int32)
+    for place, name in enumerate(names):
+        holding = keys.nodes[keys.single(name) != 0]
+        counts[:, place] = np.bincount(groups[holding], minlength=len(groups))
+    return counts
 
 
 def _exact_only(model: LinkageModel, groups: NDArray[np.int32]) -> Linked:
@@ -169,6 +195,8 @@ def _cluster(
     groups: NDArray[np.int32],
     label: NDArray[np.int32],
     ties: Ties,
+    holders: NDArray[np.int32],
+    personal: list[int],
     model: LinkageModel,
 ) -> NDArray[np.int32]:
     """Join exact groups by the evidence between their nodes; return each node's cluster."""
@@ -178,7 +206,9 @@ def _cluster(
     component = np.where(groups == own, label, own)
     smallest = np.full(size, size, dtype=np.int32)
     np.minimum.at(smallest, component, own)
-    clusters = linked_clusters(smallest[component], ties, log2_odds(model.prior), model.threshold)
+    clusters = linked_clusters(
+        smallest[component], ties, holders, personal, log2_odds(model.prior), model.threshold
+    )
     return clusters[groups]
 
 
@@ -186,7 +216,8 @@ def _ties_of_groups(
     groups: NDArray[np.int32],
     pairs: ComparedPairs,
     parts: NDArray[np.float64],
-    contradicts: NDArray[np.bool_],
+    forbidden: NDArray[np.bool_],
+    differs: NDArray[np.bool_],
 ) -> Ties:
     """Sum the evidence of pairs of nodes into pairs of groups."""
     size = len(groups)
@@ -205,13 +236,17 @@ def _ties_of_groups(
         np.maximum.at(highest, inverse[known], values)
         best[:, part] = np.where(np.isinf(highest), 0.0, highest)
         informed[:, part] = np.bincount(inverse[known], minlength=len(key))
+    differ = np.empty((len(key), differs.shape[1]), dtype=np.int32)
+    for column in range(differs.shape[1]):
+        differ[:, column] = np.bincount(inverse[differs[:, column]], minlength=len(key))
     return Ties(
         left=(key // max(size, 1)).astype(np.int32),
         right=(key % max(size, 1)).astype(np.int32),
         evidence=np.asarray(np.round(sums * 1e6) / 1e6),
         best=best,
         informed=informed,
-        forbidden=np.bincount(inverse[contradicts], minlength=len(key)) > 0,
+        forbidden=np.bincount(inverse[forbidden], minlength=len(key)) > 0,
+        differ=differ,
     )
 
 

@@ -21,11 +21,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from cdp_pipeline.identity.comparisons import SLIPS
-from cdp_pipeline.identity.score import ComparedPairs, level_count, level_shares, nine_digits
+from cdp_pipeline.identity.score import (
+    ComparedPairs,
+    level_count,
+    level_shares,
+    log2_odds,
+    nine_digits,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from cdp_pipeline.identity.calibrate import Calibration
     from cdp_pipeline.identity.columns import IdentityColumns
 
 SAME = ("stayed", "moved")
@@ -33,7 +40,14 @@ OTHERS = ("stranger", "namesake", "household", "neighbour", "townsman")
 # Which kinds of columns each class of others agrees on more than strangers do, and how far towards
 # the agreement of one person this is believed to go before the data is seen.
 _AGREEMENT: dict[str, dict[str, float]] = {
-    "namesake": {"given_name": 0.3, "family_name": 0.3, "full_name": 0.3, "email": 0.3},
+    "namesake": {
+        "given_name": 0.3,
+        "family_name": 0.3,
+        "full_name": 0.3,
+        "email": 0.3,
+        "postcode": 0.02,
+        "text": 0.05,
+    },
     "household": {
         "family_name": 0.7,
         "address": 0.8,
@@ -205,6 +219,7 @@ def evidence(
     settings: dict[str, Any],
     frequencies: dict[str, NDArray[np.float64]],
     pairs: ComparedPairs,
+    calibration: Calibration,
 ) -> NDArray[np.float64]:
     """Return the log2 likelihood ratio of each pair, one person against anybody else, in parts.
 
@@ -234,7 +249,9 @@ def evidence(
     for i in shared:
         if mixture.names[i] in mixture.given_names:
             differ |= pairs.levels[:, i] == 0
-    parts[:, 0] = np.where(differ, np.minimum(before, without), before)
+    joint = np.where(differ, np.minimum(before, without), before)
+    prior = log2_odds(mixture.prior)
+    parts[:, 0] = calibration.of(joint + prior) - prior
     for place, i in enumerate(apart, start=1):
         # What the column adds to all before it: the parts add up to the whole.
         add(i)
@@ -243,6 +260,13 @@ def evidence(
         parts[pairs.levels[:, i] < 0, place] = np.nan
         before = after
     return np.asarray(np.round(parts * 1e6) / 1e6)
+
+
+def shared_only(mixture: Mixture, pairs: ComparedPairs) -> ComparedPairs:
+    """Return the pairs as if the columns that stand apart were missing."""
+    levels = pairs.levels.copy()
+    levels[:, [i for i, n in enumerate(mixture.names) if n in mixture.apart]] = -1
+    return ComparedPairs(pairs.left, pairs.right, levels)
 
 
 def _patterns(levels: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cdp_pipeline.identity.calibrate import Calibration
 from cdp_pipeline.identity.mixture import Mixture
 
 
@@ -24,6 +25,8 @@ class LinkageModel(BaseModel):
         Splink settings with trained m and u; ``splink.Linker`` loads them as they are.
     mixture
         Learnt classes of pairs; nothing when there was too little to learn from.
+    calibration
+        What to correct the weights by.
     frequencies
         Share of nodes per value, for values held by many, and one share for all others.
     blocking
@@ -33,7 +36,7 @@ class LinkageModel(BaseModel):
     prior
         Probability that two random nodes match.
     threshold
-        Mean match weight (log2 odds) from which two clusters are joined.
+        Log2 odds from which two clusters are joined, chosen for the precision wanted.
     notes
         What training fell back on, in words.
     """
@@ -42,6 +45,7 @@ class LinkageModel(BaseModel):
 
     settings: dict[str, Any]
     mixture: Mixture | None = None
+    calibration: Calibration = Calibration()
     frequencies: dict[str, dict[str, Any]]
     blocking: list[list[tuple[str, str]]]
     exact: list[tuple[str, ...]]

@@ -15,11 +15,15 @@ from cdp_pipeline.identity.sql import folded
 if TYPE_CHECKING:
     import duckdb
 
-# Forms of address before a name in the languages of Europe; they say nothing about who it is.
+# Forms of address and rank beside a name in the languages of Europe; they say nothing about who it
+# is. A name that is nothing else stays: there are people called Major.
 _TITLES = (
-    *("mr", "mrs", "ms", "miss", "mx", "sir", "dr", "prof", "professor"),
-    *("herr", "fru", "froken", "frk", "hr", "rouva", "neiti", "tohtori"),
-    *("frau", "doktor", "monsieur", "madame", "mme", "mlle", "signora", "senor", "senora"),
+    *("mr", "mrs", "ms", "miss", "mx", "sir", "dame", "lord", "lady", "dr", "prof", "professor"),
+    *("rev", "revd", "reverend", "hon", "honourable", "rt", "esq", "bart", "baronet", "phd"),
+    *("gen", "general", "col", "colonel", "maj", "major", "capt", "captain", "lt", "lieutenant"),
+    *("herr", "fru", "froken", "frk", "hr", "rouva", "neiti", "tohtori", "dhr", "mevr", "mevrouw"),
+    *("frau", "herrn", "doktor", "monsieur", "madame", "mme", "mlle", "pan", "pani"),
+    *("signor", "signora", "sig", "senor", "senora"),
 )
 
 # How much likelier the other order of two names must be, by the names of the data itself, before
@@ -79,17 +83,18 @@ def nickname_table(pairs: tuple[tuple[str, str], ...]) -> pa.Table:
 def _fold_words(con: duckdb.DuckDBPyConnection, records: str) -> None:
     """Fold each distinct name once: there are far fewer names than records."""
     titles = ", ".join(f"'{t}'" for t in _TITLES)
-    words = f"string_split({folded('name', keep_digits=False)}, ' ')"
+
+    def words(text: str) -> str:
+        every = f"string_split({folded(text, keep_digits=False)}, ' ')"
+        named = f"list_filter({every}, lambda word: word not in ({titles}))"
+        return f"case when len({named}) > 0 then {named} else {every} end"
+
     con.execute(
         f"""create or replace temp table identity_name_words as
         select name, name like '%,%' as has_comma,
-            list_filter({words}, lambda word: word not in ({titles})) as words,
-            list_filter(
-                string_split({folded("split_part(name, ',', 1)", keep_digits=False)}, ' '),
-                lambda word: word not in ({titles})) as before_comma,
-            list_filter(
-                string_split({folded("split_part(name, ',', 2)", keep_digits=False)}, ' '),
-                lambda word: word not in ({titles})) as after_comma
+            {words("name")} as words,
+            {words("split_part(name, ',', 1)")} as before_comma,
+            {words("split_part(name, ',', 2)")} as after_comma
         from (
             select given_name as name from {records}
             union select family_name from {records}

@@ -29,6 +29,8 @@ def folded(expression: str, *, keep_digits: bool = True) -> str:
     for letters, plain in _DIGRAPHS:
         text = f"replace({text}, '{letters}', '{plain}')"
     kept = r"\p{L}\p{N}" if keep_digits else r"\p{L}"
+    # A question mark inside a word stands for a letter that somebody's encoding lost.
+    text = f"regexp_replace({text}, '(\\p{{L}})[?\ufffd]+(\\p{{L}})', '\\1\\2', 'g')"
     text = f"replace(replace({text}, '''', ''), '’', '')"
     return f"nullif(trim(regexp_replace({text}, '[^{kept}]+', ' ', 'g')), '')"
 

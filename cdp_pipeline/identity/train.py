@@ -23,16 +23,26 @@ from cdp_pipeline.identity.blocking import (
     blocks,
     choose_rules,
     make_pairs,
+    pair_count,
+)
+from cdp_pipeline.identity.calibrate import (
+    PAIRS_PER_COLUMN,
+    Calibration,
+    calibrate,
+    threshold_for,
 )
 from cdp_pipeline.identity.exact import exact_rules
-from cdp_pipeline.identity.mixture import learn_mixture
+from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
+    ComparedPairs,
     compare_pairs,
     frequency_columns,
     learn_frequencies,
+    log2_odds,
     names_of,
     nine_digits,
+    node_frequencies,
     splink_settings,
 )
 from cdp_pipeline.identity.work import NODES, Work, prepare_work
@@ -52,6 +62,8 @@ LEAST_NODES = 50
 LEAST_PAIRS = 50
 # A level is never believed to be rarer than this.
 FLOOR = 1e-6
+# Share of linked pairs that should be of one person.
+TARGET_PRECISION = 0.99
 RAREST_MATCH = 2e-4
 
 
@@ -102,7 +114,9 @@ def _learn(
     _learn_chance(con, model.settings, keys, model.seed)
     _learn_matches(con, model, training_rules(work, keys))
     _round(model.settings)
-    _learn_classes(con, model, believed, columns, candidates, all_pairs)
+    pairs = compare_pairs(con, model.settings, candidates)
+    _learn_classes(model, believed, columns, pairs, all_pairs)
+    _calibrate(con, model, keys, pairs)
 
 
 def _learn_chance(
@@ -229,15 +243,13 @@ def _round(settings: dict[str, Any]) -> None:
 
 
 def _learn_classes(
-    con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
     believed: dict[str, Any],
     columns: IdentityColumns,
-    candidates: Pairs,
+    pairs: ComparedPairs,
     all_pairs: float,
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
-    pairs = compare_pairs(con, model.settings, candidates)
     mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)
@@ -247,6 +259,31 @@ def _learn_classes(
         levels = [x for x in c["comparison_levels"] if not x.get("is_null_level")]
         for level, share in zip(reversed(levels), shares, strict=True):
             level["m_probability"] = nine_digits(share)
+
+
+def _calibrate(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys, pairs: ComparedPairs
+) -> None:
+    """Correct the weights by the columns they do without, and choose the threshold."""
+    mixture = model.mixture
+    if mixture is None:
+        return
+    frequencies = node_frequencies(con, model.frequencies)
+    rules = rules_of(model)
+
+    def compared_without(name: str) -> ComparedPairs:
+        chosen = [rule for rule in rules if name not in rule.columns]
+        one_in = max(1, round(pair_count(keys, chosen) / PAIRS_PER_COLUMN))
+        return compare_pairs(con, model.settings, make_pairs(keys, chosen, one_in=one_in))
+
+    def odds(some: ComparedPairs, calibration: Calibration) -> NDArray[np.float64]:
+        parts = evidence(mixture, model.settings, frequencies, some, calibration)
+        return np.asarray(np.nansum(parts, axis=1) + log2_odds(model.prior))
+
+    model.calibration = calibrate(
+        mixture, compared_without, lambda some: odds(shared_only(mixture, some), Calibration())
+    )
+    model.threshold = threshold_for(odds(pairs, model.calibration), TARGET_PRECISION)
 
 
 def rules_of(model: LinkageModel) -> list[BlockingRule]:

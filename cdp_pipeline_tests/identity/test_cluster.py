@@ -17,12 +17,15 @@ def ties(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int,
         np.array([[evidence.get(p, -20.0)] for p in pairs]),
         np.ones((len(pairs), 1), dtype=np.int32),
         np.array([p in bar for p in pairs]),
+        np.zeros((len(pairs), 0), dtype=np.int32),
     )
 
 
 def joined(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int, int]] = set()):  # noqa: ANN201, B006
     label = np.zeros(count, dtype=np.int32)
-    return linked_clusters(label, ties(count, evidence, bar), -5.0, 0.0).tolist()
+    return linked_clusters(
+        label, ties(count, evidence, bar), np.zeros((count, 0), dtype=np.int32), [], -5.0, 0.0
+    ).tolist()
 
 
 def test_strong_ties_join_and_weak_ones_do_not() -> None:
@@ -63,3 +66,35 @@ def test_a_component_never_grows_over_its_cap() -> None:
     weights = np.linspace(0, 30, 99)
     label = components(100, chain, chain + 1, weights, -1.0, largest=10)
     assert np.bincount(label).max() <= 10
+
+
+def contradicting(holders: int, differ: int, personal: float) -> list[int]:
+    """Return the clusters of two items with strong ties that differ in so many of their pairs."""
+    tie = Ties(
+        np.array([0], dtype=np.int32),
+        np.array([1], dtype=np.int32),
+        np.array([[20.0, personal]]),
+        np.array([[20.0, personal]]),
+        np.ones((1, 2), dtype=np.int32),
+        np.array([False]),
+        np.array([[differ]], dtype=np.int32),
+    )
+    holding = np.full((2, 1), holders, dtype=np.int32)
+    label = np.zeros(2, dtype=np.int32)
+    return linked_clusters(label, tie, holding, [1], -5.0, 0.0).tolist()
+
+
+def test_two_clusters_with_a_value_of_their_own_stay_two() -> None:
+    assert contradicting(holders=2, differ=4, personal=0.0) == [0, 1]
+
+
+def test_one_record_that_differs_is_evidence_and_no_contradiction() -> None:
+    assert contradicting(holders=1, differ=1, personal=0.0) == [0, 0]
+
+
+def test_a_slip_among_the_pairs_is_no_contradiction() -> None:
+    assert contradicting(holders=2, differ=2, personal=0.0) == [0, 0]
+
+
+def test_somebody_with_two_names_and_one_birth_date_is_one() -> None:
+    assert contradicting(holders=2, differ=4, personal=8.0) == [0, 0]

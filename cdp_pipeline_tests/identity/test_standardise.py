@@ -173,3 +173,21 @@ def test_a_legal_form_is_not_part_of_a_company_name() -> None:
 def test_record_numbers_follow_the_key_not_the_row_order() -> None:
     rows = [{"record_id": r} for r in ("b", "a", "c")]
     assert [r["record_id"] for r in standardised(rows)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "expected"),
+    [
+        ("Rev. John", "Moss", ("john", "moss")),
+        ("Lady Violet", "Greville", ("violet", "greville")),
+        ("Frau Dr. Anna", "Schäfer", ("anna", "schafer")),
+        ("Major", "Taylor", ("major", "taylor")),
+        ("Agnieszka", "D?browska", ("agnieszka", "dbrowska")),
+        ("Jo\ufffdo", "Silva", ("joo", "silva")),
+    ],
+)
+def test_ranks_and_lost_letters_do_not_become_names(
+    given: str, family: str, expected: tuple[str, str]
+) -> None:
+    (row,) = standardised([{"given_name": given, "family_name": family}])
+    assert (row["given_name"], row["family_name"]) == expected
