@@ -374,6 +374,48 @@ def review(
     show_review(_open(home), top=top, file=csv, language=language, as_json=as_json, console=console)
 
 
+@app.command("evaluate-identity")
+def evaluate_identity(
+    truth: Annotated[
+        Path,
+        typer.Option(
+            help="CSV or Parquet with source, record_id, person_id; or with source_a, record_id_a, "
+            "source_b, record_id_b, is_same."
+        ),
+    ],
+    home: HomeOption = None,
+    thresholds: Annotated[
+        bool | None,
+        typer.Option(
+            "--thresholds/--no-thresholds",
+            help="Link anew at other thresholds; without saying so, up to 200,000 records.",
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Write the threshold chart to FILE.svg.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Compare who is who with a labelled sample: precision, recall, kinds of errors, thresholds.
+
+    The sample is read for this and nothing else: no run ever learns from it.
+    """
+    from cdp_pipeline.cli.evaluating import show_evaluation
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    show_evaluation(
+        _open(home),
+        truth,
+        with_thresholds=thresholds,
+        picture=picture,
+        as_json=as_json,
+        console=console,
+    )
+
+
 def main() -> None:
     """Run the command line; errors are sentences, never tracebacks."""
     try:

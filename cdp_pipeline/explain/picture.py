@@ -5,6 +5,7 @@ Belongs here: the Vega-Lite specification and its rows. Does not belong here: dr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -98,3 +99,35 @@ def _specification(
             },
         ],
     }
+
+
+def threshold_svg(rows: Sequence[Mapping[str, Any]], title: str) -> str:
+    """Return precision, recall and F1 over thresholds as SVG, with a line at today's."""
+    measures = [
+        {"threshold": row["threshold"], "measure": name, "value": row[name]}
+        for row in rows
+        for name in ("precision", "recall", "f1")
+    ]
+    current = next(row["threshold"] for row in rows if row["is_current"])
+    specification = {
+        "layer": [
+            {
+                "mark": {"type": "line", "point": True},
+                "encoding": {
+                    "x": {"field": "threshold", "type": "quantitative", "title": "bits"},
+                    "y": {
+                        "field": "value",
+                        "type": "quantitative",
+                        "title": None,
+                        "scale": {"zero": False},
+                    },
+                    "color": {"field": "measure", "type": "nominal", "title": None},
+                },
+            },
+            {
+                "mark": {"type": "rule", "strokeDash": [4, 3], "color": "black"},
+                "encoding": {"x": {"datum": current}},
+            },
+        ]
+    }
+    return draw(specification, measures, title)

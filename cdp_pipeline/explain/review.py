@@ -72,7 +72,7 @@ def _weak_links(con: duckdb.DuckDBPyConnection) -> None:
         -- Exact ties are the strongest.
         order by is_scored, p.match_weight desc, p.left_record_no, p.right_record_no, p.how"""
     ).to_arrow_table()
-    chosen = _weakest_of_trees(
+    chosen = weakest_of_trees(
         links["left_record_no"].to_numpy(),
         links["right_record_no"].to_numpy(),
         links["cluster_no"].to_numpy(),
@@ -86,7 +86,7 @@ def _weak_links(con: duckdb.DuckDBPyConnection) -> None:
     con.unregister("review_links")
 
 
-def _weakest_of_trees(left: np.ndarray, right: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+def weakest_of_trees(left: np.ndarray, right: np.ndarray, cluster: np.ndarray) -> np.ndarray:
     """Return the position of the weakest link on each cluster's tree; links are strongest first."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import minimum_spanning_tree
