@@ -157,6 +157,9 @@ def _print_pair(pair: Comparison, texts: Texts, rules: list[ExactRule], console:
         console.print(texts.say("table.personal"), markup=False, style="red")
     if pair.steps:
         console.print(_waterfall(pair, texts))
+        nowhere = [texts.column(name) for name, side in pair.sides.items() if side == "both"]
+        if nowhere:
+            console.print(f"{texts.say('missing.both')}: {texts.listed(nowhere)}", markup=False)
     if len(pair.path) > 1:
         console.print(texts.say("table.path"), markup=False)
         here = pair.left.record_no
@@ -194,6 +197,8 @@ def _waterfall(pair: Comparison, texts: Texts) -> Table:
         bits = texts.number(start - pair.prior)
         line(texts.say("table.correction"), "", empty, bits, start)
     for step in pair.steps:
+        if pair.sides.get(step.column) == "both":
+            continue
         level = texts.level(step.level)
         if step.column in pair.sides:
             level = texts.say(f"missing.{pair.sides[step.column]}")

@@ -17,7 +17,6 @@ from cdp_pipeline.explain.customers import link_dict, one_of, rules_of, tree_of
 from cdp_pipeline.explain.records import SCORED, Found, Link, Record
 from cdp_pipeline.explain.scoring import DIFFERENT, MISSING, Scorer, Step, prior_weight
 from cdp_pipeline.explain.tree import path
-from cdp_pipeline.identity.link import COMPONENT_SLACK
 
 if TYPE_CHECKING:
     import duckdb
@@ -323,7 +322,7 @@ def _reason(
         "weight": texts.number(between.weight),
         "threshold": texts.number(model.threshold),
     }
-    if between.weight > model.threshold - COMPONENT_SLACK and not between.stored:
+    if between.weight > model.threshold and not between.stored:
         return texts.say("apart_not_compared", **parts)
     if between.weight > model.threshold:
         odds = between.all_pairs.odds

@@ -21,6 +21,8 @@ from cdp_pipeline.identity.columns import package_folder
 from cdp_pipeline.identity.exact import ExactRule
 
 FALLBACK = "en"
+# The one in C where there is one: a command should answer at once.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FOLDER = "explanations"
 
 
@@ -130,7 +132,7 @@ def _read(places: Sequence[Path], language: str) -> dict[str, Any]:
     for place in places:
         file = place / f"{language}.yml"
         if file.is_file():
-            for key, value in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+            for key, value in (yaml.load(file.read_text("utf-8"), Loader=_LOADER) or {}).items():
                 both = isinstance(value, dict) and isinstance(merged.get(key), dict)
                 merged[key] = {**merged[key], **value} if both else value
     return merged
