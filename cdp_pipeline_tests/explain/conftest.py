@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from cdp_pipeline.explain.review import review_queue
+from cdp_pipeline.explain.texts import load_texts
+from cdp_pipeline.export.stored_models import model_row
 from cdp_pipeline.identity import IdentityColumns, LinkageModel, load_identity_columns
+from cdp_pipeline.settings import Home, find_home
+from cdp_pipeline.warehouse.store import Store, TableVersion
 from cdp_pipeline_tests.identity.worlds import Row, linked, publish, town, world
 
 
@@ -44,3 +51,45 @@ def linked_town() -> Town:
         from identity.identity_map group by customer_id"""
     )
     return Town(con, model, columns, rows)
+
+
+TABLES = (
+    "standardised_records",
+    "standardised_attributes",
+    "shared_identifiers",
+    "record_pairs",
+    "record_clusters",
+    "identity_map",
+    "customer_aliases",
+    "customer_history",
+)
+
+
+@pytest.fixture(scope="session")
+def town_home(linked_town: Town, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose warehouse holds the town's identity tables and review queue."""
+    root = tmp_path_factory.mktemp("town")
+    (root / "cdp.yml").write_text("company: Town\n", encoding="utf-8")
+    home = find_home(root)
+    con, model = linked_town.con, linked_town.model
+    selects = {f"identity.{name}": f"select * from identity.{name}" for name in TABLES}
+    selects["identity.linkage_model"] = "select * from " + model_row(
+        con, "linkage", model.version, model.to_bytes(), {}
+    )
+    texts = load_texts("en")
+    selects |= review_queue(con, model, linked_town.columns, texts)
+    for table, select in selects.items():
+        _keep(home, table, con.sql(select).to_arrow_table())
+    return home
+
+
+def _keep(home: Home, table: str, rows: pa.Table) -> None:
+    store = Store(home)
+    file = store.parquet(table, "made-by-a-test")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, file)
+    columns = tuple((field.name, str(field.type)) for field in rows.schema)
+    made = TableVersion(
+        table, "made-by-a-test", table, (store.relative(file),), rows.num_rows, columns, {}
+    )
+    store.set_head(made)
