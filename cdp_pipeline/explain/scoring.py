@@ -288,7 +288,9 @@ class Scorer:
         if len(pairs) == 0:
             return np.zeros(0)
         frequencies = self.frequencies if frequencies is None else frequencies
-        parts = evidence(self.model.mixture, self.model.settings, frequencies, pairs)
+        parts = evidence(
+            self.model.mixture, self.model.settings, frequencies, pairs, self.model.calibration
+        )
         return odds_of(parts, self.model.prior)
 
 
