@@ -326,7 +326,9 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
     except UnreadableFileError as error:
         outcome.refusal, outcome.hint = error.reason, error.hint
     except OSError as error:
-        _refuse_to_guess(job, error)
+        if error.errno is not None or not job.file.is_unchanged():
+            _refuse_to_guess(job, error)
+        outcome.refusal, outcome.hint = _unforeseen(job, error)
     except MemoryError:
         raise _out_of_memory(job) from None
     except duckdb.OutOfMemoryException:
@@ -336,12 +338,19 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
     except CdpError:
         raise
     except Exception as error:
-        # What the engine, or anything else that looked at values, says of them may quote them.
-        outcome.refusal = f"it cannot be read as {job.contract.format} ({type(error).__name__})"
-        outcome.hint = (
-            f"Check format, delimiter, quote and encoding at {job.contract.where('format')}."
-        )
+        outcome.refusal, outcome.hint = _unforeseen(job, error)
     return outcome
+
+
+def _unforeseen(job: Job, error: Exception) -> tuple[str, str]:
+    """Return reason and hint of a file that nothing foresaw.
+
+    What the engine, or anything else that looked at values, says of them may quote them.
+    """
+    return (
+        f"it cannot be read as {job.contract.format} ({type(error).__name__})",
+        f"Check format, delimiter, quote and encoding at {job.contract.where('format')}.",
+    )
 
 
 def _out_of_memory(job: Job) -> CdpError:

@@ -12,6 +12,7 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -136,7 +137,8 @@ def _check_kind(contract: SourceTable, start: bytes) -> None:
 def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, largest: int) -> None:
     """Unpack and transcode, in blocks."""
     limit = min(max(ALWAYS_ALLOWED_BYTES, path.stat().st_size * LARGEST_EXPANSION), largest)
-    decoder = codecs.getincrementaldecoder(_codec(contract, path, packing))("strict")
+    with _damage_named(packing):
+        decoder = codecs.getincrementaldecoder(_codec(contract, path, packing))("strict")
     also_utf8 = codecs.getincrementaldecoder("utf-8")("strict")
     is_utf8, has_high_bytes, written = contract.encoding in ("latin-1", "cp1252"), False, 0
     if contract.encoding == "cp1252":
@@ -144,7 +146,11 @@ def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, larg
         decoder = codecs.getincrementaldecoder("cp1252")("surrogateescape")
     has_controls = False
     try:
-        with _unpacked(path, packing) as source, target.open("wb") as out:
+        with (
+            _damage_named(packing),
+            _unpacked(path, packing) as source,
+            target.open("wb") as out,
+        ):
             for block in _blocks(source):
                 written += len(block)
                 if packing != "none" and written > limit:
@@ -167,14 +173,6 @@ def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, larg
                 out.write(decoder.decode(b"", final=True).encode("utf-8"))
     except UnicodeError:
         raise wrong_encoding(contract, f"it is not valid {contract.encoding}") from None
-    except UnreadableFileError:
-        raise
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise UnreadableFileError(
-            f"it does not unpack as {packing}: cut off or damaged", "Deliver it again, whole."
-        ) from None
     if is_utf8 and has_high_bytes:
         # Text in a one-byte encoding is practically never valid UTF-8 by chance.
         raise wrong_encoding(contract, "every special character in it is valid utf-8")
@@ -183,6 +181,21 @@ def _to_utf8(contract: SourceTable, path: Path, packing: str, target: Path, larg
 
 
 _CONTROLS = re.compile(rb"[\x80-\x9f]")
+
+
+@contextmanager
+def _damage_named(packing: str) -> Iterator[None]:
+    """Tell a damaged packed file from a machine that cannot read."""
+    try:
+        yield
+    except (UnicodeError, UnreadableFileError):
+        raise
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UnreadableFileError(
+            f"it does not unpack as {packing}: cut off or damaged", "Deliver it again, whole."
+        ) from None
 
 
 def _codec(contract: SourceTable, path: Path, packing: str) -> str:
