@@ -64,8 +64,8 @@ class Calibration(BaseModel):
     slope: float = 1.0
     columns: dict[str, int] = {}
 
-    def of(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return calibrated log2 odds."""
+    def of(self, odds: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+        """Return calibrated log2 odds; of the prior's, what a pair without any evidence has."""
         held = np.maximum(odds, LOWEST)
         return np.asarray(self.shift + self.slope * held + (odds - held))
 

@@ -250,8 +250,8 @@ def evidence(
         if mixture.names[i] in mixture.given_names:
             differ |= pairs.levels[:, i] == 0
     joint = np.where(differ, np.minimum(before, without), before)
-    prior = log2_odds(mixture.prior)
-    parts[:, 0] = calibration.of(joint + prior) - prior
+    prior = np.float64(log2_odds(mixture.prior))
+    parts[:, 0] = calibration.of(joint + prior) - calibration.of(prior)
     for place, i in enumerate(apart, start=1):
         # What the column adds to all before it: the parts add up to the whole.
         add(i)

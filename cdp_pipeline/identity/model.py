@@ -34,7 +34,7 @@ class LinkageModel(BaseModel):
     exact
         Columns of each exact rule.
     prior
-        Probability that two random nodes match.
+        Probability that two random nodes match, calibrated.
     threshold
         Log2 odds from which two clusters are joined, chosen for the precision wanted.
     notes

@@ -278,11 +278,14 @@ def _calibrate(
 
     def odds(some: ComparedPairs, calibration: Calibration) -> NDArray[np.float64]:
         parts = evidence(mixture, model.settings, frequencies, some, calibration)
-        return np.asarray(np.nansum(parts, axis=1) + log2_odds(model.prior))
+        start = calibration.of(np.float64(log2_odds(mixture.prior)))
+        return np.asarray(np.nansum(parts, axis=1) + start)
 
     model.calibration = calibrate(
         mixture, compared_without, lambda some: odds(shared_only(mixture, some), Calibration())
     )
+    start = float(model.calibration.of(np.float64(log2_odds(mixture.prior))))
+    model.prior = nine_digits(1 / (1 + 2.0**-start))
     model.threshold = threshold_for(odds(pairs, model.calibration), TARGET_PRECISION)
 
 
