@@ -17,6 +17,7 @@ from cdp_pipeline.explain.customers import link_dict, one_of, rules_of, tree_of
 from cdp_pipeline.explain.records import SCORED, Found, Link, Record
 from cdp_pipeline.explain.scoring import DIFFERENT, MISSING, Scorer, Step, prior_weight
 from cdp_pipeline.explain.tree import path
+from cdp_pipeline.identity.cluster import DIFFERING, ESTABLISHED
 
 if TYPE_CHECKING:
     import duckdb
@@ -166,8 +167,12 @@ def explain_pair(
         Whether to return what both sides hold: personal values.
     """
     is_joined = one.customer_id == other.customer_id
-    here, there = _sides(con, one, other)
-    between = _between(con, model, columns, here, there)
+    between = _between(con, model, columns, *_sides(con, one, other))
+    whole = between
+    if not is_joined and between.weight is not None and between.weight > model.threshold:
+        # What keeps two such records apart is what the customers' other records say.
+        both = Found(one.text, one.customer_id), Found(other.text, other.customer_id)
+        whole = _between(con, model, columns, *_sides(con, *both))
     way, names = _path(con, model, one.customer_id, between) if is_joined else ([], {})
     weight = between.weight
     steps = between.scorer.waterfall(between.left.record_no, between.right.record_no)
@@ -177,7 +182,7 @@ def explain_pair(
         sentence=(
             _joined_sentence(con, one, other, between, steps, way, model, texts)
             if is_joined
-            else texts.say("apart", reason=_reason(between, steps, columns, model, texts))
+            else texts.say("apart", reason=_reason(between, whole, steps, columns, model, texts))
         ),
         notes=_notes(between, texts),
         is_joined=is_joined,
@@ -305,13 +310,14 @@ def _joined_sentence(
 
 def _reason(
     between: _Between,
+    whole: _Between,
     steps: Sequence[Step],
     columns: IdentityColumns,
     model: LinkageModel,
     texts: Texts,
 ) -> str:
     """Say why two are apart, after "They are not joined:"."""
-    forbidden = _forbidden(between, columns)
+    forbidden = _forbidden(between, whole, columns)
     if forbidden is not None:
         column, is_shown = forbidden
         key = "apart_forbidden" if is_shown else "apart_forbidden_records"
@@ -325,7 +331,10 @@ def _reason(
     if between.weight > model.threshold and not between.stored:
         return texts.say("apart_not_compared", **parts)
     if between.weight > model.threshold:
-        odds = between.all_pairs.odds
+        own = _own_values(whole, columns)
+        if own is not None:
+            return texts.say("apart_own_values", column=texts.column(own))
+        odds = whole.all_pairs.odds
         mean = texts.number(float(odds.mean()))
         return texts.say("apart_pooled", **parts, count=len(odds), mean=mean)
     agree, differ = reasons(steps, texts)
@@ -346,11 +355,26 @@ def _reason(
     return said
 
 
-def _forbidden(between: _Between, columns: IdentityColumns) -> tuple[str, bool] | None:
+def _own_values(whole: _Between, columns: IdentityColumns) -> str | None:
+    """Return a column in which each customer has a value of their own, and not the same."""
+    for position, name in enumerate(whole.scorer.names):
+        column = columns.columns.get(name)
+        levels = whole.all_pairs.levels[:, position]
+        known = levels[levels != MISSING]
+        if column is None or not column.contradicts or len(known) < ESTABLISHED**2:
+            continue
+        if (known == DIFFERENT).mean() >= DIFFERING:
+            return name
+    return None
+
+
+def _forbidden(
+    between: _Between, whole: _Between, columns: IdentityColumns
+) -> tuple[str, bool] | None:
     """Return a column in which a difference alone keeps two apart, and whether it is shown."""
     names = between.scorer.names
     shown = (between.left.record_no, between.right.record_no)
-    weighed = between.all_pairs
+    weighed = whole.all_pairs
     for position, name in enumerate(names):
         column = columns.columns.get(name)
         if column is None or column.per_person != "one" or column.exactness != "exact":

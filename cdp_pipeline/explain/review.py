@@ -204,9 +204,10 @@ def _words(
     if pairs:
         scorer = Scorer(con, model, columns, [r for _, *both in pairs for r in both])
         falls = scorer.waterfalls([(left, right) for _, left, right in pairs])
+        said = [_evidence(steps) for steps in falls]
         told = [
-            _Told(rank, _why(steps, texts), _evidence(steps))
-            for (rank, _, _), steps in zip(pairs, falls, strict=True)
+            _Told(rank, why_in_words(evidence, texts), evidence)
+            for (rank, _, _), evidence in zip(pairs, said, strict=True)
         ]
     con.register(
         "review_told",
@@ -228,10 +229,6 @@ def why_in_words(evidence: str, texts: Texts) -> str:
         Step(column, level, DIFFERENT, bits, 0.0)
         for column, (level, bits) in json.loads(evidence).items()
     ]
-    return _why(steps, texts)
-
-
-def _why(steps: Sequence[Step], texts: Texts) -> str:
     agree, differ = reasons(steps, texts)
     key = "but" if agree and differ else "only_differ" if differ else "only_agree"
     return texts.say(f"review.{key}", agree=agree, differ=differ)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.exact import EXACT_EDGES, ExactRule, make_exact_edges
@@ -42,6 +43,7 @@ MISSING = -1
 DIFFERENT = 0
 # What the records of nobody hold: it reads as text and as a date.
 _NOBODY = "2000-01-01"
+_PLACES = pa.schema([("record_no", pa.int32()), ("place", pa.int32())])
 
 
 @dataclass(frozen=True)
@@ -314,21 +316,23 @@ def _small_world(
     world.execute("set enable_external_access = false")
     world.execute("create schema identity")
     wanted = ", ".join(map(str, records)) or "-1"
-    for table, only in (
-        ("standardised_records", f"where record_no in ({wanted})"),
-        ("standardised_attributes", f"where record_no in ({wanted})"),
-        ("shared_identifiers", ""),
-    ):
-        rows = con.sql(f"select * from identity.{table} {only}").to_arrow_table()
-        world.register("rows_of_all", rows)
-        world.execute(f"create table identity.{table} as select * from rows_of_all")
-        world.unregister("rows_of_all")
+    places = {"record_no": list(records), "place": list(range(len(records)))}
+    world.register("places", pa.table(places, schema=_PLACES))
     for table in ("standardised_records", "standardised_attributes"):
+        rows = con.sql(f"select * from identity.{table} where record_no in ({wanted})")
+        world.register("rows_of_all", rows.to_arrow_table())
         world.execute(
-            f"""update identity.{table} set record_no = (
-                select count(*) from (select unnest([{wanted}]) as wanted) where wanted < record_no)
-            """
+            f"""create table identity.{table} as
+            select r.* replace (p.place as record_no)
+            from rows_of_all as r inner join places as p using (record_no)
+            order by record_no"""
         )
+        world.unregister("rows_of_all")
+    world.unregister("places")
+    shared = con.sql("select * from identity.shared_identifiers").to_arrow_table()
+    world.register("rows_of_all", shared)
+    world.execute("create table identity.shared_identifiers as select * from rows_of_all")
+    world.unregister("rows_of_all")
     # One number stays free, so that a column's rarest frequency is among those of the nodes.
     for place, kind in enumerate(("person", "person", "company", "company"), len(records) + 1):
         _add_nobody(world, place, kind, columns)
