@@ -52,6 +52,8 @@ def show_why(
     columns = load_identity_columns(own_words(home))
     with reading_connection(home, TABLES, by="cdp why") as con:
         model = LinkageModel.from_bytes(stored_model(con, "identity.linkage_model"))
+        # As the table has it: working it out anew takes as long as all the rest.
+        version = con.sql("select model_version from identity.linkage_model").fetchall()[0][0]
         found = find(con, one)
         if other is None:
             customer = explain_customer(con, model, found, texts)
@@ -65,7 +67,7 @@ def show_why(
     if picture is not None:
         _draw(pair, texts, picture)
     if as_json:
-        _write_json(pair.as_dict(texts, model))
+        _write_json({**pair.as_dict(texts, rules_of(model)), "model_version": version})
     else:
         _print_pair(pair, texts, rules_of(model), console)
         if picture is not None:

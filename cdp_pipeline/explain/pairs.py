@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cdp_pipeline.explain.scoring import Weighed
     from cdp_pipeline.explain.texts import Texts
     from cdp_pipeline.identity.columns import IdentityColumns
+    from cdp_pipeline.identity.exact import ExactRule
     from cdp_pipeline.identity.model import LinkageModel
 
 # Records of each customer that are compared with those of the other.
@@ -33,6 +34,8 @@ MOST_RECORDS = 60
 WORTH_SAYING = 0.5
 # Agreement of fewer bits is common.
 RARE = 5.0
+# Weights are kept to six digits.
+_SAME_WEIGHT = 1e-4
 # So many reasons for and against go into a sentence.
 _MOST_SAID = 3
 
@@ -108,9 +111,8 @@ class Comparison:
     missing: Sequence[Missing]
     values: dict[str, tuple[str | None, str | None]] | None
 
-    def as_dict(self, texts: Texts, model: LinkageModel) -> dict[str, Any]:
+    def as_dict(self, texts: Texts, rules: Sequence[ExactRule]) -> dict[str, Any]:
         """Return it for a machine."""
-        rules = rules_of(model)
         return {
             "sentence": self.sentence,
             "notes": list(self.notes),
@@ -128,7 +130,6 @@ class Comparison:
             "path": [link_dict(link, self.names, texts, rules) for link in self.path],
             "missing": [asdict(m) for m in self.missing],
             "values": self.values,
-            "model_version": model.version,
         }
 
 
@@ -403,6 +404,11 @@ def _notes(between: _Between, texts: Texts) -> list[str]:
     notes = []
     if between.weight is None:
         notes.append(texts.say("no_model"))
+    for link in between.stored:
+        if link.weight is None or between.weight is None:
+            continue
+        if abs(link.weight - between.weight) > _SAME_WEIGHT:
+            notes.append(texts.say("stale", stored=texts.number(link.weight)))
     if left != right:
         mine, yours = between.scorer.shared_values(left), between.scorer.shared_values(right)
         held = between.scorer.values(left), between.scorer.values(right)

@@ -123,7 +123,7 @@ def test_no_personal_value_is_told_unless_asked_for(linked_town: Town) -> None:
         if key in ("family_name", "email", "phone", "street", "birth_on")
     }
     for one, other in [("s0:1-0", "s0:2-0"), *pairs_of(linked_town, "p.how <> 'scored'")[:2]]:
-        told = json.dumps(why(linked_town, one, other).as_dict(EN, linked_town.model))
+        told = json.dumps(why(linked_town, one, other).as_dict(EN, rules_of(linked_town.model)))
         assert not [value for value in held if value in told.lower()]
     explained = why(linked_town, "s0:1-0", "s0:2-0", with_values=True)
     assert explained.values is not None
@@ -172,6 +172,22 @@ def test_an_earlier_id_is_followed_to_the_customer_of_today(linked_town: Town) -
 def test_an_unknown_name_says_how_to_write_one(linked_town: Town) -> None:
     with pytest.raises(CdpError, match=r"sources are s0, s1, s2"):
         find(linked_town.con, "s0:nobody's")
+
+
+def test_a_weight_that_is_not_the_stored_one_is_said(linked_town: Town) -> None:
+    one, other = pairs_of(linked_town, "p.how = 'scored'")[0]
+    assert why(linked_town, one, other).notes == []
+    con = linked_town.con
+    con.execute("alter table identity.record_pairs rename to pairs_kept")
+    con.execute(
+        "create view identity.record_pairs as"
+        " select * replace (match_weight + 1 as match_weight) from identity.pairs_kept"
+    )
+    try:
+        assert "the program has changed since" in why(linked_town, one, other).notes[0]
+    finally:
+        con.execute("drop view identity.record_pairs")
+        con.execute("alter table identity.pairs_kept rename to record_pairs")
 
 
 def test_a_model_of_rules_alone_explains_without_weights() -> None:
