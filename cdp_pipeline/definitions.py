@@ -17,6 +17,7 @@ from cdp_pipeline.defs import automation
 from cdp_pipeline.defs.export.data_docs import data_docs_asset
 from cdp_pipeline.defs.export.release import release_asset
 from cdp_pipeline.defs.resources import HomeResource
+from cdp_pipeline.defs.run_history import keep_history_cheaply
 from cdp_pipeline.defs.sources.deliveries import source_assets
 from cdp_pipeline.defs.tables import PythonStep, python_asset, sql_asset
 from cdp_pipeline.project import load_home_project
@@ -25,6 +26,7 @@ from cdp_pipeline.settings import Home, find_home
 # Code references and freshness policies are what Dagster's manual recommends, and still "beta".
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+keep_history_cheaply()
 
 
 def python_steps() -> Iterator[PythonStep]:
