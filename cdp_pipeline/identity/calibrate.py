@@ -41,10 +41,10 @@ _SPREAD_OF_SLOPE = 0.25
 _BELIEF = 20.0
 _ROUNDS = 40
 # A wrong link between two records brings the pairs of their clusters along.
-WRONG_IN_TOW = 1.5
-# At odds of three to one, leaving out a wrong pair costs three right ones: no precision is worth
+WRONG_IN_TOW = 2.0
+# At odds of four to one, leaving out a wrong pair costs four right ones: no precision is worth
 # more.
-DEAREST = 3.0
+DEAREST = 4.0
 
 
 class Calibration(BaseModel):

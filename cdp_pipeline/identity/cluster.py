@@ -71,7 +71,7 @@ class Ties:
 STRONGEST = 40.0
 # How alike the evidence of two pairs of records is when both pairs lie between the same two
 # clusters: 1 says that further pairs add nothing, 0 that each is news.
-SAMENESS = 0.7
+SAMENESS = 0.6
 # A value is a cluster's own when so many of its records hold one; two clusters that each have their
 # own, different in this share of the pairs between them, are two people whatever else agrees.
 ESTABLISHED = 2

@@ -74,4 +74,4 @@ def test_the_threshold_rises_with_the_doubtful_pairs() -> None:
 
 
 def test_precision_is_not_bought_at_any_price() -> None:
-    assert threshold_for(np.full(1000, 2.0), 0.99) < 1.6
+    assert threshold_for(np.full(1000, 2.5), 0.99) == 2.0
