@@ -16,6 +16,9 @@ function               reads                                       makes
                        identity.shared_identifiers
 `link`                 the same, and a `LinkageModel`              identity.record_pairs,
                                                                    identity.record_clusters
+`linkage_quality`      identity.record_clusters,                   identity.linkage_quality
+                       identity.record_pairs,
+                       identity.standardised_records
 `assign_ids`           identity.record_clusters,                   identity.identity_map,
                        identity.standardised_records,              identity.customer_aliases,
                        previous.identity_map,                      identity.customer_history
@@ -27,8 +30,9 @@ function               reads                                       makes
 
 The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
 ``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
-``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be), ``train``,
-``model``, ``cluster``, ``link``, ``ids``, ``figures``.
+``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be),
+``calibrate`` (how sure a weight is), ``train``, ``model``, ``cluster``, ``link``, ``quality``,
+``ids``, ``figures``.
 """
 
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns
@@ -36,6 +40,7 @@ from cdp_pipeline.identity.figures import identity_figures
 from cdp_pipeline.identity.ids import assign_ids
 from cdp_pipeline.identity.link import link
 from cdp_pipeline.identity.model import LinkageModel
+from cdp_pipeline.identity.quality import linkage_quality
 from cdp_pipeline.identity.shared import shared_identifiers
 from cdp_pipeline.identity.standardise import standardise
 from cdp_pipeline.identity.train import train
@@ -47,6 +52,7 @@ __all__ = [
     "assign_ids",
     "identity_figures",
     "link",
+    "linkage_quality",
     "load_identity_columns",
     "shared_identifiers",
     "standardise",
