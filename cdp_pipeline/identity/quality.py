@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Wrong pairs per wrong pair expected from the ties alone: lowest, usual, highest.
 WRONG_PER_EXPECTED = (0.5, 2.0, 3.5)
+# The correction of the weights is learnt from the data too: divided by the root of the customers
+# with several records, so much may be wrong with it.
+UNSURE_WEIGHTS = 0.3
 # A tie less likely than this is doubtful.
 DOUBTFUL = 0.9
 
@@ -127,6 +130,7 @@ def _precision(
     low, usual, high = (share * factor for factor in WRONG_PER_EXPECTED)
     # Pairs of one customer stand or fall together: customers are what was drawn.
     chance = 1.96 * float(np.sqrt(max(usual, 1 / max(several, 1)) / max(several, 1)))
+    chance += UNSURE_WEIGHTS / float(np.sqrt(max(several, 1)))
     return [
         (
             "estimated_precision",
