@@ -1,4 +1,4 @@
-"""``report.html`` of a release: its blocks, its manifest, and no link that leaves the file."""
+"""``report.html`` of a release: its blocks, its manifest, and no link to the network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import Any
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "report"
 _NUMBERS = frozenset({"integer", "decimal", "number", "money", "percent"})
 FILE = "report.html"
+# From the folder of a release, where `cdp report` and Dagster open the page.
+DATA_DOCS = "../../../warehouse/data_docs/index.html"
 
 
 def report_page(manifest: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> str:
@@ -37,7 +39,9 @@ def report_page(manifest: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]
         {"name": name, "blocks": [_with_cells(block) for block in members]}
         for name, members in groupby(blocks, key=itemgetter("section"))
     ]
-    return environment.get_template("report.html.j2").render(manifest=manifest, sections=sections)
+    return environment.get_template("report.html.j2").render(
+        manifest=manifest, sections=sections, docs=DATA_DOCS
+    )
 
 
 def _with_cells(block: Mapping[str, Any]) -> dict[str, Any]:

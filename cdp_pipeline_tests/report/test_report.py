@@ -16,7 +16,7 @@ from cdp_pipeline.declared import DeclarationError
 from cdp_pipeline.project import load_home_project
 from cdp_pipeline.report.blocks import report_blocks, written
 from cdp_pipeline.report.declared import ReportPlan, load_report
-from cdp_pipeline.report.page import report_page
+from cdp_pipeline.report.page import DATA_DOCS, report_page
 from cdp_pipeline.settings import find_home, package_sql
 from cdp_pipeline.sqlmodels import Project
 from cdp_pipeline_tests.homes import ROOT, DemoHome
@@ -173,7 +173,7 @@ def test_pictures_are_about_tables_that_exist(shipped: ReportPlan, project: Proj
     assert about - {""} <= set(project.tables)
 
 
-def test_the_page_of_a_release_names_its_tables_and_leaves_no_file(
+def test_the_page_of_a_release_names_its_tables_and_needs_no_network(
     published_home: DemoHome,
 ) -> None:
     page = (published_home.latest / "report.html").read_text(encoding="utf-8")
@@ -181,7 +181,9 @@ def test_the_page_of_a_release_names_its_tables_and_leaves_no_file(
         assert f'id="table-{name}"' in page
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert links
-    assert all(link.startswith("#") for link in links)
+    outside = [link for link in links if not link.startswith("#")]
+    assert outside == [DATA_DOCS]
+    assert (published_home.latest.resolve() / DATA_DOCS).is_file()
     assert "<script" not in page
 
 
