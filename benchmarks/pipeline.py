@@ -68,6 +68,9 @@ def _one_size(size: int) -> tuple[list[Figure], tuple[int, float]]:
         ratio = first.cpu_seconds / bare.cpu_seconds
         told = f"bare loop {bare.cpu_seconds:.0f} CPU s, {bare.peak_gb:.2f} GB"
         figures.append(figure(f"{name}.orchestration_cpu_ratio", ratio, "x", reference=told))
+    rules = sum(taken["check_cpu_seconds"] for taken in summary["layers"].values())
+    share = rules / first.cpu_seconds
+    figures.append(figure(f"{name}.rules_cpu_share", share, "share", bar=0.1))
     figures += _layers(name, summary)
     return figures, (records, first.cpu_seconds)
 
