@@ -27,7 +27,8 @@ def sidecars(home: DemoHome) -> dict[str, int]:
     return {
         str(file.relative_to(warehouse)): file.stat().st_mtime_ns
         for file in warehouse.glob("*/*/*.json")
-        if not file.name.startswith(".")
+        # Data Docs are pages about the tables, drawn anew whenever a table changed
+        if not file.name.startswith(".") and file.parts[len(warehouse.parts)] != "data_docs"
     }
 
 
