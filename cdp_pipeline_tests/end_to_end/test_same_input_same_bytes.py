@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import random
@@ -30,7 +31,12 @@ def shuffled_copy(landing: Path, target: Path, seed: int) -> None:
             chance.shuffle(order)
             pq.write_table(table.take(order), renamed)
             continue
-        renamed.write_bytes(shuffled_records(file.read_bytes(), chance))
+        content = file.read_bytes()
+        if content.startswith(codecs.BOM_UTF16_LE):  # a line break takes two bytes there
+            mixed = shuffled_records(content.decode("utf-16").encode(), chance).decode()
+            renamed.write_bytes(codecs.BOM_UTF16_LE + mixed.encode("utf-16-le"))
+            continue
+        renamed.write_bytes(shuffled_records(content, chance))
 
 
 def shuffled_records(content: bytes, chance: random.Random) -> bytes:
