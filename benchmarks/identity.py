@@ -1,7 +1,8 @@
 """Identity resolution on labelled sets: one configuration, one run each, truth only to score.
 
 ``python -m benchmarks.identity [SET ...]`` runs the named sets only; ``demo:PEOPLE`` a demo company
-of that size. Every set goes through the public functions of `cdp_pipeline.identity` on a sealed
+of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves each deciding number by
+a fifth either way and shows what that does to F1. Every set goes through the public functions of `cdp_pipeline.identity` on a sealed
 connection, in a process of its own so that memory is its own.
 """
 
@@ -131,6 +132,39 @@ def one(name: str, folder: Path) -> dict[str, Any]:
     }
 
 
+# The numbers that decide who is who; the others bound time and memory.
+_DECIDING = {
+    "calibrate": ("DEAREST", "LOWEST", "WRONG_IN_TOW"),
+    "cluster": ("LARGEST_COMPONENT", "SAMENESS", "STRONGEST"),
+    "link": ("COMPONENT_SLACK", "HARDLY_EVER"),
+    "mixture": ("BELIEF", "HOUSEHOLD_PAIRS", "TWINS"),
+    "blocking": ("LARGEST_BLOCK", "CHANCE_PAIRS_PER_RECORD", "LINKING_PAIRS_PER_RECORD"),
+    "score": ("RARE",),
+    "shared": ("TAIL",),
+}
+
+
+def sensitivity(names: list[str]) -> list[Figure]:
+    """Move each deciding number by a fifth either way; return by how much F1 moves at most."""
+    import importlib
+
+    found = []
+    for name in names or ["fake_1000", "historical_50k"]:
+        usual = one(name, Path())["f1"]
+        for module, numbers in _DECIDING.items():
+            loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
+            for number in numbers:
+                value = getattr(loaded, number)
+                moved = 0.0
+                for factor in (0.8, 1.2):
+                    setattr(loaded, number, type(value)(value * factor))
+                    moved = max(moved, abs(one(name, Path())["f1"] - usual))
+                setattr(loaded, number, value)
+                subject = f"identity.{name}.sensitivity.{module}.{number.lower()}"
+                found.append(figure(subject, moved, "F1", bar=0.01))
+    return found
+
+
 def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Return pairwise precision, recall and F1 of the final clusters."""
     con.execute(
@@ -174,4 +208,7 @@ if __name__ == "__main__":
     else:
         from benchmarks.__main__ import show
 
+        if sys.argv[1:2] == ["--sensitivity"]:
+            show(sensitivity(sys.argv[2:]))
+            sys.exit()
         show([row for name in sys.argv[1:] for row in figures_of(name)] or run())
