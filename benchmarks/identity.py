@@ -1,9 +1,10 @@
 """Identity resolution on labelled sets: one configuration, one run each, truth only to score.
 
 ``python -m benchmarks.identity [SET ...]`` runs the named sets only; ``demo:PEOPLE`` a demo company
-of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves each deciding number by
-a fifth either way and shows what that does to F1. Every set goes through the public functions of `cdp_pipeline.identity` on a sealed
-connection, in a process of its own so that memory is its own.
+of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves each deciding number
+by a fifth either way and shows what that does to F1. Every set goes through the public functions
+of `cdp_pipeline.identity` on a sealed connection, in a process of its own so that memory is its
+own.
 """
 
 from __future__ import annotations
