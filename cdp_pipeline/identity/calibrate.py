@@ -32,7 +32,7 @@ LOWEST = -8.0
 MOST_CHANCE = 0.1
 # Fewer pairs that have a column teach nothing from it.
 LEAST_PAIRS = 200
-# About so many pairs per column are enough.
+# About so many pairs per column are enough, those that several rules bring counted for each.
 PAIRS_PER_COLUMN = 500_000.0
 # How far the correction is believed to be from none before data is seen: bits, and slope.
 _SPREAD_OF_SHIFT = 2.0
@@ -41,7 +41,7 @@ _SPREAD_OF_SLOPE = 0.25
 _BELIEF = 20.0
 _ROUNDS = 40
 # A wrong link between two records brings the pairs of their clusters along.
-WRONG_IN_TOW = 2.0
+WRONG_IN_TOW = 3.0
 # At odds of four to one, leaving out a wrong pair costs four right ones: no precision is worth
 # more.
 DEAREST = 4.0
