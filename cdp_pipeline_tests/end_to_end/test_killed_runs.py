@@ -27,9 +27,13 @@ def sidecars(home: DemoHome) -> dict[str, int]:
     return {
         str(file.relative_to(warehouse)): file.stat().st_mtime_ns
         for file in warehouse.glob("*/*/*.json")
-        # Data Docs are pages about the tables, drawn anew whenever a table changed
-        if not file.name.startswith(".") and file.parts[len(warehouse.parts)] != "data_docs"
+        if not _is_about_tables(file.relative_to(warehouse))
     }
+
+
+def _is_about_tables(file: Path) -> bool:
+    """Data Docs and kept profiles tell of tables, and are made anew whenever one changed."""
+    return file.parts[0] == "data_docs" or any(part.startswith(".") for part in file.parts)
 
 
 def assert_whole(release: Path) -> None:

@@ -49,3 +49,14 @@ def is_seed(
         f"where audience = {literal(name)} and since_on <= date {literal(str(day))}"
     ).fetchall()
     return np.isin(behaviour.customer_id, np.array([row[0] for row in rows], dtype=np.str_))
+
+
+def count_seeds(con: duckdb.DuckDBPyConnection, name: str, day: date) -> int:
+    """Return how many customers who had bought by a day were seeds of an audience."""
+    today = f"date {literal(str(day))}"
+    rows = con.sql(
+        f"select count(*) from {TABLE} where audience = {literal(name)} and since_on <= {today} "
+        "and customer_id in (select customer_id from profiles.order_lines "
+        f"where ordered_on <= {today} and status <> 'cancelled' and not is_return)"
+    ).fetchall()
+    return int(rows[0][0])

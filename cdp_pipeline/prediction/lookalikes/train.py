@@ -14,7 +14,7 @@ from cdp_pipeline.prediction.lookalikes.behaviour import (
 from cdp_pipeline.prediction.lookalikes.declared import Audience, Audiences
 from cdp_pipeline.prediction.lookalikes.likeness import Likeness
 from cdp_pipeline.prediction.lookalikes.model import LookalikeModel, Trained
-from cdp_pipeline.prediction.lookalikes.seeds import TABLE, find_seeds, is_seed
+from cdp_pipeline.prediction.lookalikes.seeds import TABLE, count_seeds, find_seeds, is_seed
 from cdp_pipeline.prediction.lookalikes.trial import (
     JUDGED_SHARE,
     LEAST_FOUND,
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import duckdb
 
 PAST_DAYS = 4
-TRAINING_CUSTOMERS = 30_000
+# What tells seeds from others is learned from so many at most; more cost and tell nothing new.
+TRAINING_CUSTOMERS = 20_000
+TRAINING_SEEDS = 5_000
 _SPEND = MEASURES.index("spend")
 
 
@@ -77,7 +79,7 @@ def _train(
     """Fit today's likeness, and judge how the same way of fitting did on past days."""
     categories, behaviour = known[today]
     were_seeds = is_seed(con, name, behaviour, today)
-    seeds = int(were_seeds.sum())
+    seeds = count_seeds(con, name, today)
     if seeds < plan.least_seeds or were_seeds.all():
         because = (
             f"{seeds} seeds who have bought, {plan.least_seeds} are needed"
@@ -125,7 +127,7 @@ def _past_day(
         return None
     likeness = Likeness.fit(behaviour, categories, were_seeds).of(behaviour)
     later = is_seed(con, name, behaviour, day + timedelta(days=plan.horizon_days))
-    # seeds are all looked at, other customers only in the sample: later seeds must not be more
+    # more seeds are looked at than are in the sample: those of later must not be among them
     is_candidate = ~were_seeds & behaviour.is_sampled
     return PastDay(
         day.isoformat(),
@@ -141,7 +143,11 @@ def _known_on(
     con: duckdb.DuckDBPyConnection, day: date, share: float
 ) -> tuple[list[str], Behaviour]:
     categories = categories_on(con, day)
-    also = f"(select customer_id from {TABLE} where since_on <= date {literal(str(day))})"
+    also = (
+        f"(select customer_id from {TABLE} where since_on <= date {literal(str(day))} "
+        "qualify row_number() over (partition by audience order by md5(customer_id), customer_id) "
+        f"<= {TRAINING_SEEDS})"
+    )
     return categories, behaviour_on(con, day, categories, share=share, also=also)
 
 
