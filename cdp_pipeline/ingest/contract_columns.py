@@ -63,7 +63,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def listed(value: object) -> object:
+def listed(value: object) -> list[object] | tuple[object, ...]:
     """Let a single value stand for a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
@@ -116,7 +116,7 @@ class Column(Strict):
     @field_validator("format", "unit", "true_values", "false_values", mode="before")
     @classmethod
     def _lists(cls, value: object) -> object:
-        return [as_text(item) for item in listed(value)]  # type: ignore[attr-defined]
+        return [as_text(item) for item in listed(value)]
 
     @field_validator("name")
     @classmethod

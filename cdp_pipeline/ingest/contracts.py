@@ -154,7 +154,7 @@ class SourceTable(Strict):
     @field_validator("null_values", mode="before")
     @classmethod
     def _null_words(cls, value: object) -> object:
-        words = [as_text(item) for item in listed(value)]  # type: ignore[attr-defined]
+        words = [as_text(item) for item in listed(value)]
         if any(not isinstance(word, str) for word in words):
             raise ValueError('quote these words, as in null_values: ["", "NULL"]')
         return words

@@ -173,7 +173,7 @@ def _time_forms(contract: SourceTable, column: Column) -> _Forms:
 def _of_form(form: str) -> Callable[[str], bool]:
     def fits(value: str) -> bool:
         try:
-            found = dt.datetime.strptime(value, form)  # noqa: DTZ007
+            found = dt.datetime.strptime(value, form)  # noqa: DTZ007  only whether it fits
         except ValueError:
             return False
         return 1900 <= found.year <= 2100

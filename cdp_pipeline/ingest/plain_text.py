@@ -224,6 +224,7 @@ def _unpacked(path: Path, packing: str) -> BinaryIO:
     if packing == "gzip":
         import gzip
 
+        # a file in all that is used of one, typed as something else
         return gzip.open(path, "rb")  # type: ignore[return-value]
     import pyarrow as pa
 

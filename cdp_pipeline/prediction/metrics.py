@@ -35,29 +35,52 @@ class Interval:
         }
 
 
-class Judge:
-    """Rows with a known outcome, resampled by customer the same way for every score.
+class Resampled:
+    """Rows resampled by customer, the same way for every figure.
 
     Parameters
     ----------
-    churned
-        1 or 0 per row.
     customer
         Number of the customer per row: all rows of one are resampled together.
     seed
         Of the resampling.
     """
 
-    def __init__(self, churned: Floats, customer: NDArray[np.int64], *, seed: int) -> None:
-        self.churned = churned
+    def __init__(self, customer: NDArray[np.int64], *, seed: int) -> None:
         _, block = np.unique(customer, return_inverse=True)
         draws = np.random.default_rng(seed)
         blocks = int(block.max()) + 1 if len(block) else 0
         # Poisson weights are the bootstrap of a large sample, without sorting out copies.
-        self.ones = np.ones(len(churned))
+        self.ones = np.ones(len(customer))
         drawn = [draws.poisson(1.0, blocks).astype(np.float64)[block] for _ in range(RESAMPLES)]
         # of a handful of customers all may be left out at once
         self.weights = [weights if weights.any() else self.ones for weights in drawn]
+
+    def interval(self, figure: Callable[[Floats], float]) -> Interval:
+        """Return a figure of weighted rows with its 95 % interval."""
+        drawn = np.array([figure(weights) for weights in self.weights])
+        drawn = drawn[np.isfinite(drawn)]
+        value = figure(self.ones)
+        if len(drawn) < RESAMPLES / 2 or not np.isfinite(value):
+            return Interval(value, -np.inf, np.inf)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return Interval(value, float(low), float(high))
+
+
+class Judge(Resampled):
+    """Rows with a known outcome, and how well scores told it.
+
+    Parameters
+    ----------
+    churned
+        1 or 0 per row.
+    customer, seed
+        As in `Resampled`.
+    """
+
+    def __init__(self, churned: Floats, customer: NDArray[np.int64], *, seed: int) -> None:
+        super().__init__(customer, seed=seed)
+        self.churned = churned
 
     def measures(self, score: Floats) -> dict[str, Interval]:
         """Return AUC, Brier score, log loss and expected calibration error of one score."""
@@ -69,31 +92,22 @@ class Judge:
             "ece": lambda weights: ece(self.churned, score, weights, ranked),
             "lift_at_10_percent": lambda weights: lift(self.churned, ranked, weights, 0.1),
         }
-        return {name: self._interval(figure) for name, figure in figures.items()}
+        return {name: self.interval(figure) for name, figure in figures.items()}
 
     def auc_gain(self, score: Floats, other: Floats) -> Interval:
         """Return how much the AUC of one score exceeds another's, on the same resamples."""
         one, two = _Ranked.of(score), _Ranked.of(other)
-        return self._interval(
+        return self.interval(
             lambda weights: auc(self.churned, one, weights) - auc(self.churned, two, weights)
         )
 
     def brier_gain(self, score: Floats, other: Floats) -> Interval:
         """Return how much the Brier score of one score falls below another's."""
-        return self._interval(
+        return self.interval(
             lambda weights: (
                 brier(self.churned, other, weights) - brier(self.churned, score, weights)
             )
         )
-
-    def _interval(self, figure: Callable[[Floats], float]) -> Interval:
-        drawn = np.array([figure(weights) for weights in self.weights])
-        drawn = drawn[np.isfinite(drawn)]
-        value = figure(self.ones)
-        if len(drawn) < RESAMPLES / 2 or not np.isfinite(value):
-            return Interval(value, -np.inf, np.inf)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(value, float(low), float(high))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ def one_numeric_thread() -> Iterator[None]:
     The last bits of a matrix product depend on how many threads add it up, and boosting whose
     threads wait for each other on a busy machine took eight times the CPU of a single one.
     """
+    # Only libraries that are loaded can be limited, and threadpoolctl ships no types.
     import scipy.linalg  # noqa: F401
-    import sklearn.ensemble  # noqa: F401 - only libraries that are loaded can be limited
+    import sklearn.ensemble  # noqa: F401
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):

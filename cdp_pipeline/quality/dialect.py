@@ -98,6 +98,7 @@ class DuckDbDialect(default.DefaultDialect):
     supports_sane_rowcount = False
 
     def __init__(self) -> None:
+        # a class serves as the driver module that SQLAlchemy's types ask for
         super().__init__(dbapi=_Driver, paramstyle="qmark")  # type: ignore[arg-type]
         self.default_schema_name = "main"
 
@@ -131,5 +132,6 @@ class DuckDbType(sa.types.UserDefinedType[Any]):
 def engine_over(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
     """Return a SQLAlchemy engine whose one connection is `connection`."""
     dialect = DuckDbDialect()
+    # of a DB-API connection ours has what the dialect calls, not all that the type promises
     pool = StaticPool(lambda: _Connection(connection), dialect=dialect, reset_on_return=None)  # type: ignore[arg-type]
     return sa.Engine(pool, dialect, make_url("duckdb://"))

@@ -119,7 +119,8 @@ class ChurnModel:
         if self.exported == "nothing":
             return None
         if self.base_rate is not None:
-            return tuple(np.full(len(samples), value) for value in self.base_rate)  # type: ignore[return-value]
+            share, low, high = (np.full(len(samples), value) for value in self.base_rate)
+            return share, low, high
         return self._predict(self.exported, samples)
 
     def predict_held_out(self, samples: Samples) -> Floats | None:

@@ -6,45 +6,36 @@ probabilities are in ``prediction.metrics``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.metrics import RESAMPLES, Interval, tenths
+from cdp_pipeline.prediction.metrics import Interval, Resampled, tenths
 
 
-class ValueJudge:
-    """Customers with known spend, resampled the same way for every forecast.
+class ValueJudge(Resampled):
+    """Customers with known spend, and how well forecasts told it.
 
     Parameters
     ----------
     came
         What each row's customer spent.
-    customer
-        Number of the customer per row: all rows of one are resampled together.
-    seed
-        Of the resampling.
+    customer, seed
+        As in `Resampled`.
     """
 
     def __init__(self, came: Floats, customer: NDArray[np.int64], *, seed: int) -> None:
+        super().__init__(customer, seed=seed)
         self.came = came
-        _, block = np.unique(customer, return_inverse=True)
-        draws = np.random.default_rng(seed)
-        blocks = int(block.max()) + 1 if len(block) else 0
-        self.ones = np.ones(len(came))
-        drawn = [draws.poisson(1.0, blocks).astype(np.float64)[block] for _ in range(RESAMPLES)]
-        self.weights = [weights if weights.any() else self.ones for weights in drawn]
         self.best = _Lorenz(came, came)
 
     def measures(self, forecast: Floats) -> dict[str, Interval]:
         """Return normalised Gini, bias of the total and mean absolute error of one forecast."""
         lorenz = _Lorenz(forecast, self.came)
         return {
-            "normalised_gini": self._interval(lambda weights: self._gini(lorenz, weights)),
-            "total_bias": self._interval(lambda weights: total_bias(forecast, self.came, weights)),
-            "mean_absolute_error": self._interval(
+            "normalised_gini": self.interval(lambda weights: self._gini(lorenz, weights)),
+            "total_bias": self.interval(lambda weights: total_bias(forecast, self.came, weights)),
+            "mean_absolute_error": self.interval(
                 lambda weights: float(weights @ np.abs(forecast - self.came) / weights.sum())
             ),
         }
@@ -52,20 +43,11 @@ class ValueJudge:
     def gini_gain(self, forecast: Floats, other: Floats) -> Interval:
         """Return by how much one forecast ranks better than another, on the same resamples."""
         one, two = _Lorenz(forecast, self.came), _Lorenz(other, self.came)
-        return self._interval(lambda weights: self._gini(one, weights) - self._gini(two, weights))
+        return self.interval(lambda weights: self._gini(one, weights) - self._gini(two, weights))
 
     def _gini(self, lorenz: _Lorenz, weights: Floats) -> float:
         best = self.best.area(weights)
         return lorenz.area(weights) / best if best > 0 else float("nan")
-
-    def _interval(self, figure: Callable[[Floats], float]) -> Interval:
-        drawn = np.array([figure(weights) for weights in self.weights])
-        drawn = drawn[np.isfinite(drawn)]
-        value = figure(self.ones)
-        if len(drawn) < RESAMPLES / 2 or not np.isfinite(value):
-            return Interval(value, -np.inf, np.inf)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Interval(value, float(low), float(high))
 
 
 class _Lorenz:
