@@ -93,6 +93,26 @@ def has_succeeded(root: Path) -> bool:
         return bool(instance.get_runs(filters=done, limit=1))
 
 
+def wait_until_at_rest(root: Path) -> None:
+    """Wait until no run of this home has been waiting or under way for some seconds.
+
+    A schedule that fires every minute may have started another run before it was stopped, and a
+    tick that was being judged starts one just after.
+    """
+    ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    going = dg.RunsFilter(statuses=[s for s in dg.DagsterRunStatus if s not in ended])
+    quiet_since = time.monotonic()
+
+    def is_at_rest() -> bool:
+        nonlocal quiet_since
+        with dg.DagsterInstance.from_config(str(root / "data" / "dagster")) as instance:
+            if instance.get_runs(filters=going, limit=1):
+                quiet_since = time.monotonic()
+        return time.monotonic() - quiet_since > 5
+
+    wait_until(is_at_rest, 300, "the end of the last scheduled run")
+
+
 @pytest.fixture(scope="module")
 def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if CHROMIUM is None:
@@ -114,6 +134,7 @@ def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         subprocess.run([*schedule, "start", "daily_pipeline", *module], env=environment, check=True)
         wait_until(lambda: has_succeeded(root), 300, "a scheduled run")
         subprocess.run([*schedule, "stop", "daily_pipeline", *module], env=environment, check=True)
+        wait_until_at_rest(root)
         yield Served(home, address)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
