@@ -32,6 +32,7 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
 
     folder: str = ""
     _run: RunContext | None = PrivateAttr(default=None)
+    _warehouse: Warehouse | None = PrivateAttr(default=None)
 
     @property
     def home(self) -> Home:
@@ -62,5 +63,8 @@ class HomeResource(dg.ConfigurableResource["HomeResource"]):
             raise dg.Failure(str(error), allow_retries=False) from None
 
     def warehouse(self, project: Project) -> Warehouse:
-        """Return the warehouse as this run sees it."""
-        return Warehouse(self.home, project, self._run or RunContext(run_id="outside a run"))
+        """Return the warehouse as this run sees it, the same one for all its steps."""
+        if self._warehouse is None or self._warehouse.project is not project:
+            run = self._run or RunContext(run_id="outside a run")
+            self._warehouse = Warehouse(self.home, project, run)
+        return self._warehouse
