@@ -44,6 +44,8 @@ class Pages:
 
     def __init__(self) -> None:
         self._view = DefaultJinjaView(custom_views_directory=str(_TEMPLATES))
+        # Else each of the thousands of templates a site includes is looked for on the disk again.
+        self._view.env.auto_reload = False
 
     def page(self, checked: Checked) -> str:
         """Return the page of a table."""
