@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Each worker of the tests takes whole modules, the longest first; runs in them take about 1 GB.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test lint types sql-lint dev benchmark lock clean
 
@@ -13,7 +15,7 @@ run: $(READY)
 	$(BIN)/cdp run
 
 test: $(READY) lint types sql-lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,11 +3,61 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from cdp_pipeline_tests.homes import DemoHome, make_home
+
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
+LONGEST = (
+    "test_killed_runs",
+    "test_no_personal_value_leaves",
+    "test_same_input_same_bytes",
+    "test_dagster_ui",
+)
+"""Modules that take minutes, of which no worker should be left with one when the others are done.
+
+The first two are what two workers begin with: the one publishes the home that most of the others
+wait for, the other needs a home of its own.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest come first."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        at = LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+        return at, item.get_closest_marker("slow") is None
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """Return a function that makes a folder by name, once for all workers of the session.
+
+    Such a folder is only read; a test that changes it copies it first.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        target, whole = shared / "made once" / name, shared / "made once" / f"{name} is whole"
+        target.parent.mkdir(exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if not whole.exists():
+                shutil.rmtree(target, ignore_errors=True)
+                make(target)
+                whole.touch()
+        return target
+
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -20,18 +70,24 @@ def datasets() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_company(make_once: MakeOnce) -> Path:
     """Exports of a demo company of 1,000 people."""
-    from cdp_pipeline.synthetic import write_company
 
-    folder = tmp_path_factory.mktemp("company")
-    write_company(folder / "landing", folder / "truth", people=1000, seed=7)
-    return folder
+    def write(folder: Path) -> None:
+        from cdp_pipeline.synthetic import write_company
+
+        write_company(folder / "landing", folder / "truth", people=1000, seed=7)
+
+    return make_once("company", write)
 
 
 @pytest.fixture(scope="session")
-def published_home(tmp_path_factory: pytest.TempPathFactory, small_company: Path) -> DemoHome:
+def published_home(
+    make_once: MakeOnce, small_company: Path, tmp_path_factory: pytest.TempPathFactory
+) -> DemoHome:
     """A home after its first run. Tests that change it copy it first."""
-    home = make_home(tmp_path_factory.mktemp("home") / "a home", small_company / "landing")
-    home.run()
-    return home
+    made = make_once(
+        "published", lambda folder: make_home(folder / "a home", small_company / "landing").run()
+    )
+    # A home is held by one run at a time: every worker has its own.
+    return DemoHome(made / "a home").copied_to(tmp_path_factory.mktemp("home") / "a home")

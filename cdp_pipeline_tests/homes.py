@@ -39,6 +39,11 @@ class DemoHome:
         """Return the hash of every published table."""
         return {name: entry["sha256"] for name, entry in self.manifest()["tables"].items()}
 
+    def copied_to(self, root: Path) -> DemoHome:
+        """Copy the home to a folder that is not there yet."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return DemoHome(root)
+
     def start(self, *arguments: str, is_read: bool = True) -> subprocess.Popen[str]:
         """Start ``cdp`` and return at once; nobody reading its output would make it stand still."""
         output = subprocess.PIPE if is_read else subprocess.DEVNULL
@@ -76,3 +81,10 @@ def make_home(root: Path, landing: Path, *, settings: str = "") -> DemoHome:
         shutil.copytree(ROOT / "dbt_like_sql" / folder, root / "dbt_like_sql" / folder)
     shutil.copytree(landing, root / "data" / "landing")
     return DemoHome(root)
+
+
+def deliver_fewer_contacts(landing: Path) -> None:
+    """Deliver the contacts without the last ten."""
+    contacts = landing / "crm" / "contacts.csv"
+    lines = contacts.read_bytes().splitlines(keepends=True)
+    contacts.write_bytes(b"".join(lines[:-10]))

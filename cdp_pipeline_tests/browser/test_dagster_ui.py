@@ -1,7 +1,8 @@
 """Dagster as its users know it: the daemon runs the schedule, the pages show what was made.
 
-One home, served by ``cdp dev``; its schedule fires every minute and is turned on with Dagster's
-own command. The pages are read in headless Chromium; ``CDP_SCREENSHOTS=DIR`` keeps pictures.
+A home with a release and new files since, served by ``cdp dev``; its schedule fires every minute
+and is turned on with Dagster's own command. The pages are read in headless Chromium;
+``CDP_SCREENSHOTS=DIR`` keeps pictures.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from cdp_pipeline_tests.homes import ROOT, DemoHome, make_home
+from cdp_pipeline_tests.homes import ROOT, DemoHome, deliver_fewer_contacts
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -114,11 +115,16 @@ def wait_until_at_rest(root: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(published_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if CHROMIUM is None:
         pytest.skip("Debian's chromium is not installed")
     root = tmp_path_factory.mktemp("served") / "home"
-    home = make_home(root, small_company / "landing", settings='daily_schedule: "* * * * *"\n')
+    home = published_home.copied_to(root)
+    # What this home's Dagster has to tell shall be of the scheduled run alone.
+    shutil.rmtree(root / "data" / "dagster")
+    with (root / "cdp.yml").open("a", encoding="utf-8") as settings:
+        settings.write('daily_schedule: "* * * * *"\n')
+    deliver_fewer_contacts(home.landing)
     port = free_port()
     process = home.start("dev", "--port", str(port), is_read=False)
     address = f"http://127.0.0.1:{port}"
@@ -141,8 +147,12 @@ def served(small_company: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         process.wait(timeout=60)
 
 
-def test_the_daemon_published_the_scheduled_run(served: Served) -> None:
-    assert served.home.manifest()["tables"]["golden_profiles"]["rows"] > 500
+def test_the_daemon_published_the_scheduled_run(served: Served, published_home: DemoHome) -> None:
+    before, now = published_home.manifest(), served.home.manifest()
+    assert now["previous"] == before["release"]
+    contacts = "sources.crm_contacts"
+    assert now["inputs"][contacts]["rows"] < before["inputs"][contacts]["rows"]
+    assert now["tables"]["golden_profiles"]["rows"] > 500
 
 
 def test_the_daemons_run_let_go_of_the_home(served: Served) -> None:

@@ -14,8 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def home(published_home: DemoHome, tmp_path: Path) -> DemoHome:
-    copy = DemoHome(tmp_path / "home")
-    shutil.copytree(published_home.root, copy.root, symlinks=True)
+    copy = published_home.copied_to(tmp_path / "home")
     copy.run()  # a copied home has other file times: look once at everything
     return copy
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from cdp_pipeline_tests.homes import DemoHome, make_home
+from cdp_pipeline_tests.homes import DemoHome, deliver_fewer_contacts, make_home
 
 pytestmark = pytest.mark.slow
 
@@ -44,25 +43,18 @@ def assert_whole(release: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def next_day(published_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def next_day(published_home: DemoHome, tmp_path_factory: pytest.TempPathFactory) -> DemoHome:
     """A home with a release and new files since: what each killed run starts from."""
-    folder = tmp_path_factory.mktemp("next") / "home"
-    shutil.copytree(published_home.root, folder, symlinks=True)
-    change_contacts(folder / "data" / "landing")
-    return folder
-
-
-def change_contacts(landing: Path) -> None:
-    """Deliver the contacts without the last ten."""
-    contacts = landing / "crm" / "contacts.csv"
-    lines = contacts.read_bytes().splitlines(keepends=True)
-    contacts.write_bytes(b"".join(lines[:-10]))
+    home = published_home.copied_to(tmp_path_factory.mktemp("next") / "home")
+    deliver_fewer_contacts(home.landing)
+    return home
 
 
 @pytest.fixture(scope="module")
-def undisturbed(next_day: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[DemoHome, float]:
-    home = DemoHome(tmp_path_factory.mktemp("undisturbed") / "home")
-    shutil.copytree(next_day, home.root, symlinks=True)
+def undisturbed(
+    next_day: DemoHome, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[DemoHome, float]:
+    home = next_day.copied_to(tmp_path_factory.mktemp("undisturbed") / "home")
     started = time.perf_counter()
     home.run()
     return home, time.perf_counter() - started
@@ -70,11 +62,10 @@ def undisturbed(next_day: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_a_killed_run_leaves_latest_whole_and_the_next_completes_it(
-    seed: int, next_day: Path, undisturbed: tuple[DemoHome, float], tmp_path: Path
+    seed: int, next_day: DemoHome, undisturbed: tuple[DemoHome, float], tmp_path: Path
 ) -> None:
     reference, seconds = undisturbed
-    home = DemoHome(tmp_path / "home")
-    shutil.copytree(next_day, home.root, symlinks=True)
+    home = next_day.copied_to(tmp_path / "home")
     before = home.latest.resolve().name
 
     process = home.start("run", "--json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import pytest
@@ -27,9 +26,7 @@ def _bytes(folder: Path) -> dict[str, str]:
 def test_a_refused_delivery_leaves_yesterdays_release_and_tables_byte_for_byte(
     published_home: DemoHome, tmp_path: Path
 ) -> None:
-    root = tmp_path / "home"
-    shutil.copytree(published_home.root, root, symlinks=True)
-    home = DemoHome(root)
+    home = published_home.copied_to(root := tmp_path / "home")
     release = home.latest.resolve()
     files, tables = _bytes(release), home.hashes()
     sources = _bytes(root / "data" / "warehouse" / "sources" / "crm_contacts")

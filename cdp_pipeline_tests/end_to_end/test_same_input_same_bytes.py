@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 import random
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -92,8 +91,7 @@ def test_an_idle_run_publishes_nothing_new(published_home: DemoHome) -> None:
 
 
 def test_forced_steps_give_the_same_bytes(published_home: DemoHome, tmp_path: Path) -> None:
-    copy = DemoHome(tmp_path / "copy")
-    shutil.copytree(published_home.root, copy.root, symlinks=True)
+    copy = published_home.copied_to(tmp_path / "copy")
     before = copy.hashes()
     summary = copy.run("--force")
     assert summary["steps"]["made"] > 20

@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,8 +185,7 @@ def test_no_canary_leaves_when_a_step_fails_on_it(
     home, canaries = planted
     assert said
     assert what
-    copy = DemoHome(tmp_path / "home")
-    shutil.copytree(home.root, copy.root, symlinks=True)
+    copy = home.copied_to(tmp_path / "home")
     staging = copy.root / "dbt_like_sql" / "staging" / "tickets" / "broken.sql"
     staging.write_text(
         "-- One row per ticket.\nselect\n    'x' as source,\n    'x' as ticket_id,\n"
