@@ -85,7 +85,7 @@ def test_who_is_put_in_one_household_lives_or_lived_together(
 def test_families_of_one_surname_at_one_address_are_found(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Measured at 1,000 people: .97 of pairs; at 5,400 .99.
+    """Measured at 5,400 people: all 450 pairs whose profiles have the same line of address.
 
     Partners of different surnames without a shared mailbox or phone cannot be told from flatmates,
     and most club cards have no address: of all true pairs about four in ten are found.
@@ -112,8 +112,8 @@ def test_families_of_one_surname_at_one_address_are_found(
         "select count(*) from neighbours semi join found_pairs"
         " using (customer_id, other_customer_id)",
     )
-    assert known >= 100
-    assert found / known >= 0.93
+    assert known >= 60
+    assert found / known >= 0.97
 
 
 def test_flatmates_are_households_of_their_own(con: duckdb.DuckDBPyConnection) -> None:
