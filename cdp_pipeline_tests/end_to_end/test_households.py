@@ -45,8 +45,10 @@ def one(con: duckdb.DuckDBPyConnection, query: str) -> float:
 def test_who_is_put_in_one_household_lives_or_lived_together(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Measured at 1,000 people: .98 of pairs; at 5,400 .989, the rest by wrong links of records.
+    """Measured at 1,000 people: 216 of 217 pairs, .42 of all true ones; at 5,400 .989 and .42.
 
+    Most wrong pairs come from records linked to the wrong person; most of those not found have no
+    address, or are partners of different surnames who share nothing else.
     Records are not changed on the day somebody moves, so a child who has moved out and told nobody
     still counts as at home: the truth asked for is who ever lived together.
     """
@@ -78,18 +80,14 @@ def test_who_is_put_in_one_household_lives_or_lived_together(
         "select count(*) from found_pairs semi join true_pairs"
         " using (customer_id, other_customer_id)",
     )
-    assert found >= 150
-    assert right / found >= 0.95
+    assert right / found >= 0.96
+    assert right / one(con, "select count(*) from true_pairs") >= 0.38
 
 
 def test_families_of_one_surname_at_one_address_are_found(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Measured at 5,400 people: all 450 pairs whose profiles have the same line of address.
-
-    Partners of different surnames without a shared mailbox or phone cannot be told from flatmates,
-    and most club cards have no address: of all true pairs about four in ten are found.
-    """
+    """Measured at 5,400 people: all 450 pairs whose profiles have the same line of address."""
     con.execute(
         """
         create or replace table neighbours as
