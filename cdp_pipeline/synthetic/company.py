@@ -123,6 +123,7 @@ def write_company(
     summary = CompanySummary(people, seed, lines_per_record, rows, land.orphans)
     _empty(truth)
     _write_truth(truth, everything, land, summary)
+    _write_company_truth(truth, everything, dice)
     return summary
 
 
@@ -242,7 +243,8 @@ def _write_further(land: exports.Landing, made: _Everything, sold: Sold, dice: D
     further_exports.write_stock(
         land, draw_stock(world.stores, assortment, dice), world.stores, assortment
     )
-    further_exports.write_company_ledger(land, company_ledger(world.companies, dice))
+    ledger, _ = company_ledger(world.people, world.companies, dice)
+    further_exports.write_company_ledger(land, ledger)
 
 
 def _empty(folder: Path) -> None:
@@ -280,6 +282,20 @@ def _write_truth(
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     (folder / "summary.json").write_text(text, encoding="utf-8")
+
+
+def _write_company_truth(folder: Path, made: _Everything, dice: Dice) -> None:
+    """Write who owns whom, and which person answers for which company."""
+    _, companies = company_ledger(made.world.people, made.world.companies, dice)
+    write_parquet(folder / "companies.parquet", companies)
+    firms = made.world.companies
+    contacts = pa.table(
+        {
+            "company_id": join("o", digits(firms.contact_company, 7)),
+            "person_id": join("p", digits(firms.contact_person, 7)),
+        }
+    )
+    write_parquet(folder / "company_contacts.parquet", contacts)
 
 
 def _effects_truth(messages: Messages, recipients: Recipients) -> pa.Table:
@@ -333,9 +349,13 @@ def _people_truth(world: World, order_buyers: npt.NDArray[np.int32]) -> pa.Table
         {
             "person_id": _buyer_ids(buyer, count),
             "kind": take(pa.array(["person", "company"], pa.string()), is_company.astype(int)),
+            "household_before_id": blank(
+                join("h", digits(persons.household_before[of_person], 7)), is_company
+            ),
             "household_id": blank(join("h", digits(persons.household[of_person], 7)), is_company),
             "country": take(pa.array(COUNTRIES, pa.string()), country),
             "is_twin": pa.array(persons.is_twin[of_person] & ~is_company),
+            "is_flatmate": pa.array(persons.is_flatmate[of_person] & ~is_company),
             "renamed_on": day(renamed, renamed == NEVER),
             "moved_on": day(moved, moved == NEVER),
             "joined_on": day(habits.joined_on),

@@ -106,6 +106,8 @@ def write_contacts(landing: Landing, contacts: SystemRecords) -> None:
             "Företag": extra["company"],
             "OrgNr": extra["organisation_number"],
             "TillhörKonto": extra["account"],
+            "Befattning": extra["job"],
+            "Slutade": _dotted(extra["left"]),
             "E-post": details.email,
             "Telefon": details.phone,
             "Gatuadress": blank(details.street, protected),
@@ -134,12 +136,12 @@ def write_contacts(landing: Landing, contacts: SystemRecords) -> None:
         broken=(
             (
                 "no key",
-                ";Privat;Okänd;Kund;;;;;;;;;Sverige;;;;;sv;;;;;N;N;"
+                ";Privat;Okänd;Kund;;;;;;;;;;;Sverige;;;;;sv;;;;;N;N;"
                 "2024-02-01 09:00:00;2024-02-01 09:00:00",
             ),
             (
                 "impossible date",
-                "K9999901;Privat;Test;Import;;;;;;;;;Sverige;;;;;sv;;;;;N;N;"
+                "K9999901;Privat;Test;Import;;;;;;;;;;;Sverige;;;;;sv;;;;;N;N;"
                 "2024-13-45 09:00:00;2024-02-01 09:00:00",
             ),
         ),

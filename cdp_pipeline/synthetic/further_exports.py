@@ -399,7 +399,7 @@ def write_company_ledger(landing: Landing, ledger: pa.Table) -> None:
         broken=(
             (
                 "no key",
-                ";Utan nummer AB;;;SE;Bygg;3;;;;;;;2024-05-05 12:00:00;2024-05-05 12:00:00",
+                ";Utan nummer AB;;;SE;Bygg;3;;;;;;;;;2024-05-05 12:00:00;2024-05-05 12:00:00",
             ),
         ),
     )

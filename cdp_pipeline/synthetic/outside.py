@@ -8,11 +8,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdp_pipeline.synthetic.behaviour import DAY
-from cdp_pipeline.synthetic.columns import Ints, Text, by_variant, digits, join, take, where
+from cdp_pipeline.synthetic.columns import (
+    Ints,
+    Text,
+    blank,
+    by_variant,
+    digits,
+    join,
+    take,
+    where,
+)
 from cdp_pipeline.synthetic.companies import TRADES, Companies
-from cdp_pipeline.synthetic.names import COUNTRIES
+from cdp_pipeline.synthetic.names import COUNTRIES, name_book
 from cdp_pipeline.synthetic.people import COUPLE_CHILDREN, END_DAY, People
 from cdp_pipeline.synthetic.random_streams import Dice
 from cdp_pipeline.synthetic.records import (
@@ -32,6 +42,7 @@ BROKER_LICENCE = "Segmenta marketing licence"
 FIRST_FACT = 900_001
 FIRST_PARTNER = 20_001
 PARENT_SHARE = 0.12
+NO_CONTACT_SHARE = 0.3
 HOLDING_NAMES = ("Invest", "Holding", "Group", "Gruppen")
 
 
@@ -129,9 +140,8 @@ def _from_broker(
     ]
 
 
-def company_ledger(firms: Companies, dice: Dice) -> pa.Table:
-    """Write the ERP's business partners: the companies that buy, and some that own them."""
-    chance = dice.stream("company ledger")
+def parent_companies(firms: Companies, chance: np.random.Generator) -> Ints:
+    """Draw which company owns each company; -1 for those that nobody of them owns."""
     count = len(firms)
     rows = np.arange(count)
     owners = np.flatnonzero(~firms.is_sole_trader & (chance.random(count) < PARENT_SHARE))
@@ -140,6 +150,17 @@ def company_ledger(firms: Companies, dice: Dice) -> pa.Table:
     place = np.searchsorted(owners, rows) - 1
     parent = owners[np.maximum(place, 0)] if len(owners) else rows
     has_parent &= (place >= 0) & (parent != rows) & bool(len(owners))
+    return np.where(has_parent, parent, -1)
+
+
+def company_ledger(people: People, firms: Companies, dice: Dice) -> tuple[pa.Table, pa.Table]:
+    """Write the ERP's business partners, and the truth about who owns and who answers for them."""
+    chance = dice.stream("company ledger")
+    count = len(firms)
+    rows = np.arange(count)
+    parent = parent_companies(firms, chance)
+    has_parent, owner = parent >= 0, np.maximum(parent, 0)
+    contact, contact_name, contact_email = _ledger_contacts(people, firms, dice)
     street, postcode, city = write_addresses(firms.homes, rows, chance)
     trades = pa.array([trade for name in COUNTRIES for trade in TRADES[name].split()], pa.string())
     per_country = len(trades) // len(COUNTRIES)
@@ -148,12 +169,12 @@ def company_ledger(firms: Companies, dice: Dice) -> pa.Table:
         [(mail or "").partition("@")[2] for mail in firms.email.to_pylist()], pa.string()
     )
     created = END_AT - 400 * DAY - (2600 * DAY * chance.random(count)).astype(np.int64)
-    return pa.table(
+    ledger = pa.table(
         {
             "partnernr": digits(FIRST_PARTNER + rows),
             "namn": _ledger_names(firms.name, chance),
             "orgnr": firms.organisation_number,
-            "moderbolag_orgnr": where(has_parent, take(firms.organisation_number, parent), None),
+            "moderbolag_orgnr": where(has_parent, take(firms.organisation_number, owner), None),
             "land": take(pa.array(COUNTRIES, pa.string()), firms.country),
             "bransch": take(trades, trade),
             "anstallda": digits(
@@ -167,10 +188,36 @@ def company_ledger(firms: Companies, dice: Dice) -> pa.Table:
             "webbplats": join("https://www.", domain),
             "epost": firms.email,
             "telefon": format_phones(firms.phone, firms.country, np.zeros(count, dtype=np.int64)),
+            "kontaktperson": contact_name,
+            "kontakt_epost": contact_email,
             "upplagd": created,
             "andrad": created + ((END_AT - created) * chance.random(count)).astype(np.int64),
         }
     )
+    truth = pa.table(
+        {
+            "company_id": join("o", digits(rows, 7)),
+            "partner_id": ledger["partnernr"],
+            "is_sole_trader": pa.array(firms.is_sole_trader),
+            "parent_company_id": blank(join("o", digits(owner, 7)), ~has_parent),
+            "ledger_contact_id": blank(join("p", digits(contact, 7)), pc.is_null(contact_name)),
+        }
+    )
+    return ledger, truth
+
+
+def _ledger_contacts(people: People, firms: Companies, dice: Dice) -> tuple[Ints, Text, Text]:
+    """Name for most companies one of their contacts, with the address of mail at work."""
+    chance = dice.stream("company ledger contacts")
+    count = len(firms)
+    first = np.searchsorted(firms.contact_company, np.arange(count))
+    how_many = np.bincount(firms.contact_company, minlength=count)
+    place = first + (how_many * chance.random(count)).astype(np.int64)
+    unknown = chance.random(count) < NO_CONTACT_SHARE
+    person = firms.contact_person[place] if count else place
+    given = take(pa.array(name_book().given, pa.string()), people.given[person])
+    name = blank(join(given, " ", take(people.surname, person)), unknown)
+    return person, name, blank(take(firms.contact_email, place), unknown)
 
 
 def _ledger_names(name: Text, chance: np.random.Generator) -> Text:

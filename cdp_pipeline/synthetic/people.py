@@ -74,9 +74,11 @@ class People:
     country: npt.NDArray[np.int8]
     female: Mask
     born: npt.NDArray[np.int32]
+    household_before: npt.NDArray[np.int32]
     household: npt.NDArray[np.int32]
     head: npt.NDArray[np.int32]
     is_twin: Mask
+    is_flatmate: Mask
     given: npt.NDArray[np.int32]
     middle_surname: Text
     surname_before: Text
@@ -154,9 +156,11 @@ def make_people(count: int, dice: Dice) -> People:
         country=homes.country,
         female=homes.female,
         born=homes.born,
+        household_before=homes.number,
         household=household,
         head=homes.head,
         is_twin=(homes.kind == TWINS) & (homes.place >= 2),
+        is_flatmate=homes.is_flat,
         given=given,
         middle_surname=middle,
         surname_before=surname_before,

@@ -529,6 +529,7 @@ def contact_records(
     company_row = np.zeros(max(len(firms), 1), dtype=np.int64)
     company_row[buyer[is_company] - len(people)] = np.flatnonzero(is_company)
     extra["account"] = blank(take(ids, company_row[np.maximum(employer, 0)]), ~is_contact)
+    extra |= _jobs(world, np.flatnonzero(is_contact), order, created, dice)
     return SystemRecords(
         buyer=buyer,
         record_id=ids,
@@ -633,6 +634,29 @@ def _crm_extras(
         "is_deceased": pa.array(deceased),
         "is_protected": pa.array(~is_company & (chance.random(count) < 0.002)),
         "country": pa.array(country),
+    }
+
+
+JOBS = ("Ägare", "Inköp", "Ekonomi", "Kontorschef", "Platschef")
+NO_JOB_SHARE = 0.15
+LEFT_SHARE = 0.15
+
+
+def _jobs(world: World, rows: Ints, order: Ints, created: Ints, dice: Dice) -> dict[str, pa.Array]:
+    """Say what contacts are at their company, and when some of them left it."""
+    chance = dice.stream("records.crm.jobs")
+    firms, count = world.companies, len(created)
+    place = order[rows] - (len(order) - len(firms.contact_person))
+    is_owner = firms.contact_person[place] == firms.owner[firms.contact_company[place]]
+    job = np.where(is_owner, 0, chance.integers(1, len(JOBS), len(rows)))
+    job = np.where(chance.random(len(rows)) < NO_JOB_SHARE, -1, job)
+    has_left = ~is_owner & (chance.random(len(rows)) < LEFT_SHARE)
+    first = created[rows] // DAY + 1
+    left = first + ((END_DAY - first) * chance.random(len(rows))).astype(np.int64)
+    nothing = pa.nulls(count, pa.string())
+    return {
+        "job": scatter(nothing, rows, _labels(job, JOBS)),
+        "left": scatter(nothing, rows, blank(iso_day(left), ~has_left)),
     }
 
 

@@ -151,6 +151,32 @@ attributes_per_customer as (
     group by attributes.customer_id
 ),
 
+-- a person is part of one household at a time
+households as (
+    select
+        members.customer_id,
+        min(members.household_id) as household_id,
+    from identity.household_members as members
+    where members.is_current
+    group by members.customer_id
+),
+
+companies as (
+    select
+        records.customer_id,
+        arg_max(records.company_id, (records.record_count, records.company_id)) as company_id,
+    from (
+        select
+            company_map.customer_id,
+            company_map.company_id,
+            count(*) as record_count,
+        from identity.company_map as company_map
+        where company_map.customer_id is not null
+        group by all
+    ) as records
+    group by records.customer_id
+),
+
 buyers as (
     select orders.customer_id,
     from profiles.orders as orders
@@ -161,6 +187,8 @@ buyers as (
 select
     per_customer.customer_id, -- Customer
     case when per_customer.is_company then 'company' else 'person' end as kind, -- What most of the records are: person or company
+    households.household_id, -- Household the person is part of now; null for companies, and where no home is known
+    case when per_customer.is_company then companies.company_id end as company_id, -- Company the customer is; identity.company_contacts has the people who answer for it
     winning_values.given_name, -- Given name
     winning_values.family_name, -- Family name
     winning_values.full_name, -- Given and family name, else the name as the source writes it in one field
@@ -197,5 +225,9 @@ left join winning_values
     on per_customer.customer_id = winning_values.customer_id
 left join attributes_per_customer
     on per_customer.customer_id = attributes_per_customer.customer_id
+left join households
+    on per_customer.customer_id = households.customer_id
+left join companies
+    on per_customer.customer_id = companies.customer_id
 left join buyers
     on per_customer.customer_id = buyers.customer_id

@@ -35,5 +35,4 @@ select
     preferred_store, -- Store number they named as their own.
     newsletter_topic, -- Topic of the newsletter they chose.
     credit_limit as credit_limit_amount, -- Credit limit in the country's currency.
-    account_id as company_record_id, -- For contacts at companies: the company's row in the CRM.
 from sources.crm_contacts
