@@ -20,17 +20,15 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
-from cdp_pipeline.identity.mixture import evidence
 from cdp_pipeline.identity.score import (
     ComparedPairs,
-    compare_pairs,
+    joined_pairs,
     log2_odds,
     names_of,
-    node_frequencies,
 )
-from cdp_pipeline.identity.sql import number
+from cdp_pipeline.identity.scorer import Scorer
 from cdp_pipeline.identity.train import rules_of
-from cdp_pipeline.identity.work import NODES, RECORD_NODES, Evidence, Work, prepare_work
+from cdp_pipeline.identity.work import RECORD_NODES, Evidence, Work, prepare_work
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,10 +71,10 @@ def link(
     """
     work = prepare_work(con, columns)
     rules = [ExactRule(tuple(c)) for c in model.exact]
-    make_exact_edges(con, work, rules, "identity.shared_identifiers")
-    size = number(con, f"select max(node_no) + 1 from {NODES}")
-    groups = exact_groups(con, size)
-    linked = _link_nodes(con, model, groups, work)
+    keys = NodeKeys(con)
+    make_exact_edges(con, work, rules, "identity.shared_identifiers", keys)
+    groups = exact_groups(con, int(keys.nodes.max(initial=-1)) + 1)
+    linked = _link_nodes(con, model, groups, work, keys)
     return _tables(con, rules, linked, groups)
 
 
@@ -85,28 +83,23 @@ def _link_nodes(
     model: LinkageModel,
     groups: NDArray[np.int32],
     work: Work,
+    keys: NodeKeys,
 ) -> Linked:
     """Score candidates between groups, complete the components, and cluster."""
     if model.mixture is None:
         return _exact_only(model, groups)
-    frequencies = node_frequencies(con, model.frequencies)
-    keys = NodeKeys(con)
+    scorer = Scorer(con, model)
     candidates = make_pairs(keys, rules_of(model), groups=groups)
-    pairs = compare_pairs(con, model.settings, candidates)
-    parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
-    label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
+    least = model.threshold - COMPONENT_SLACK
+    pairs, parts = scorer.scored(candidates, least)
+    odds = odds_of(parts, model.prior)
+    near = odds >= least
+    label = _components(groups, pairs.where(near), odds[near], model.threshold)
     inside = label[pairs.left] == label[pairs.right]
     pairs, parts = pairs.where(inside), parts[inside]
-    more = _missing_pairs(groups, label, pairs)
-    extra = compare_pairs(con, model.settings, more)
-    pairs = ComparedPairs(
-        np.concatenate((pairs.left, extra.left)),
-        np.concatenate((pairs.right, extra.right)),
-        np.concatenate((pairs.levels, extra.levels)),
-    )
-    parts = np.concatenate(
-        (parts, evidence(model.mixture, model.settings, frequencies, extra, model.calibration))
-    )
+    extra, extra_parts = scorer.scored(_missing_pairs(groups, label, pairs))
+    pairs = joined_pairs([pairs, extra])
+    parts = np.concatenate((parts, extra_parts))
     order = np.lexsort((pairs.right, pairs.left))
     pairs, parts = pairs.where(order), parts[order]
     names = names_of(model.settings)

@@ -12,12 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp_pipeline.identity.sql import number, rows
+import numpy as np
+import pyarrow as pa
+
+from cdp_pipeline.identity.sql import drop, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import duckdb
+    from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns
 
@@ -65,43 +69,77 @@ def prepare_work(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> Wo
     """Make ``identity_nodes`` and ``identity_record_nodes``.
 
     Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. Columns
-    without a single value are left out.
+    without two values are left out.
     """
     _join_attributes(con, columns)
     evidence = _filled(con, columns)
+    node_of = _number_nodes(con, evidence)
+    skeletons = _skeletons(con, evidence)
     names = [e.name for e in evidence]
-    same = ", ".join(["kind", *names])
-    # Two records that are equal because both say next to nothing are not one customer.
-    says_who = " or ".join(
-        "(" + " and ".join(f"{c} is not null" for c in rule) + ")"
-        for rule in deciding_columns(evidence)
-    )
-    con.execute(
-        f"""create or replace temp table {RECORD_NODES} as
-        select record_no, cast(min(record_no) over (partition by
-            case when {says_who or "false"} then hash({same}) else hash(record_no) end) as integer)
-            as node_no
-        from identity_joined"""
-    )
-    derived = [c for e in evidence for c in _BESIDE.get(e.name, ())]
+    derived = [f"j.{c}" for e in evidence for c in _BESIDE.get(e.name, ())]
     derived += [f"{sql} as {name}" for e in evidence for name, sql in derived_columns(e).items()]
-    # Ordered, so that whatever walks the nodes in table order walks them in key order.
+    derived += [f"{table}.skeleton as {name}_skeleton" for name, table in skeletons.items()]
+    joins = "".join(
+        f" left join {table} on j.{name} = {table}.name" for name, table in skeletons.items()
+    )
+    columns_sql = ", ".join([*(f"j.{n}" for n in names), *derived]) or "null as nothing"
     con.execute(
         f"""create or replace temp table {NODES} as
         with sizes as (
             select node_no, cast(count(*) as integer) as record_count
             from {RECORD_NODES} group by node_no
         )
-        select node_no, kind, record_count, {", ".join([*names, *derived]) or "null as nothing"}
-        from identity_joined as j inner join sizes on j.record_no = sizes.node_no
-        order by node_no"""
+        select sizes.node_no, j.kind, sizes.record_count, {columns_sql}
+        from identity_joined as j inner join sizes on j.record_no = sizes.node_no {joins}"""
     )
-    con.execute("drop table identity_joined")
+    con.execute("drop view identity_joined")
+    drop(con, skeletons.values())
     return Work(
         evidence=evidence,
-        node_count=number(con, f"select count(*) from {NODES}"),
-        record_count=number(con, f"select count(*) from {RECORD_NODES}"),
+        node_count=len(np.unique(node_of)),
+        record_count=len(node_of),
     )
+
+
+def _number_nodes(
+    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence]
+) -> NDArray[np.int32]:
+    """Make ``identity_record_nodes``: each record with the smallest record that is equal to it."""
+    # Two records that are equal because both say next to nothing are not one customer.
+    says_who = " or ".join(
+        "(" + " and ".join(f"{c} is not null" for c in rule) + ")"
+        for rule in deciding_columns(evidence)
+    )
+    same = ", ".join(["kind", *(e.name for e in evidence)])
+    found = con.sql(
+        f"""select record_no,
+            case when {says_who or "false"} then hash({same}) else hash(record_no) end as content
+        from identity_joined"""
+    ).to_arrow_table()
+    record_no, content = found["record_no"].to_numpy(), found["content"].to_numpy()
+    order = np.lexsort((record_no, content))
+    first = np.append(True, content[order][1:] != content[order][:-1])
+    node_of = np.empty(len(order), dtype=np.int32)
+    node_of[order] = record_no[order][np.flatnonzero(first)][np.cumsum(first) - 1]
+    con.register("identity_numbers", pa.table({"record_no": record_no, "node_no": node_of}))
+    con.execute(f"create or replace temp table {RECORD_NODES} as from identity_numbers")
+    con.unregister("identity_numbers")
+    return node_of
+
+
+def _skeletons(con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence]) -> dict[str, str]:
+    """Make a table of skeletons per name column: there are far fewer names than records."""
+    tables = {}
+    for e in evidence:
+        if e.column.kind in ("given_name", "family_name", "full_name"):
+            tables[e.name] = f"identity_skeletons_of_{e.name}"
+            con.execute(
+                f"""create or replace temp table {tables[e.name]} as
+                select name, {skeleton("name")} as skeleton
+                from (select distinct {e.name} as name from identity_joined
+                    where {e.name} is not null)"""
+            )
+    return tables
 
 
 def deciding_columns(evidence: Sequence[Evidence]) -> list[tuple[str, ...]]:
@@ -143,21 +181,16 @@ def deciding_columns(evidence: Sequence[Evidence]) -> list[tuple[str, ...]]:
 
 
 def derived_columns(evidence: Evidence) -> dict[str, str]:
-    """Return the columns derived from one declared column, as SQL over its node."""
+    """Return the columns derived from one declared column, as SQL over ``j``, its record."""
     name, kind = evidence.name, evidence.column.kind
-    if kind == "given_name":
-        return {f"{name}_initial": f"left({name}, 1)", f"{name}_skeleton": skeleton(name)}
-    if kind in ("family_name", "full_name"):
-        return {f"{name}_skeleton": skeleton(name)}
-    if kind == "email":
-        return {f"{name}_user": f"split_part({name}, '@', 1)"}
-    if kind == "phone":
-        return {f"{name}_tail": f"right({name}, 7)"}
-    if kind == "postcode":
-        return {f"{name}_area": f"left({name}, 3)"}
-    if kind == "date":
-        return {f"{name}_text": f"strftime({name}, '%Y%m%d')"}
-    return {}
+    derived = {
+        "given_name": (f"{name}_initial", f"left(j.{name}, 1)"),
+        "email": (f"{name}_user", f"split_part(j.{name}, '@', 1)"),
+        "phone": (f"{name}_tail", f"right(j.{name}, 7)"),
+        "postcode": (f"{name}_area", f"left(j.{name}, 3)"),
+        "date": (f"{name}_text", f"strftime(j.{name}, '%Y%m%d')"),
+    }.get(kind)
+    return {} if derived is None else dict([derived])
 
 
 def skeleton(name: str) -> str:
@@ -195,21 +228,18 @@ def _join_attributes(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -
             select record_no, {pivoted} from identity.standardised_attributes group by record_no
         ) as a on r.record_no = a.record_no"""
     con.execute(
-        f"""create or replace temp table identity_joined as
+        f"""create or replace temp view identity_joined as
         select {", ".join(parts)} from identity.standardised_records as r {join}"""
     )
 
 
 def _filled(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> tuple[Evidence, ...]:
-    """Return the declared columns that hold more than one value."""
+    """Return the declared columns in which at least two records have a value."""
     names = list(columns.columns)
     if not names:
         return ()
     counts = rows(
-        con,
-        "select "
-        + ", ".join(f"min({n}) is distinct from max({n}) or count({n}) > 1" for n in names)
-        + " from identity_joined",
+        con, "select " + ", ".join(f"count({n}) > 1" for n in names) + " from identity_joined"
     )[0]
     return tuple(
         Evidence(n, columns.columns[n]) for n, filled in zip(names, counts, strict=True) if filled
