@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cdp_pipeline.identity.equal import blocks, blocks_with
 from cdp_pipeline.identity.work import NODES, Evidence, Work
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ LINKING_PAIRS_PER_RECORD = 12.0
 LEARNING_PAIRS = 4_000_000.0
 # Rules are chosen on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
-# Keys are looked up by so many bits first.
-_SIEVE_BITS = 22
 # Pairs expanded at once.
 _PAIRS_AT_ONCE = 2_000_000
 # An odd number near 2^64 divided by the golden ratio: multiplying by it spreads bits upwards.
@@ -139,8 +138,8 @@ class NodeKeys:
     Zero stands for a missing key.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, table: str = NODES) -> None:
+        self._con, self._table = con, table
         self._found: dict[str, NDArray[np.uint64]] = {}
         numbers = self._scanned("node_no").astype(np.int32)
         self._order = np.argsort(numbers, kind="stable")
@@ -179,7 +178,7 @@ class NodeKeys:
         return self._scanned(expression)[self._order]
 
     def _scanned(self, expression: str) -> NDArray[np.uint64]:
-        table = self._con.sql(f"select {expression} as found from {NODES}").to_arrow_table()
+        table = self._con.sql(f"select {expression} as found from {self._table}").to_arrow_table()
         return np.asarray(table["found"].to_numpy()).astype(np.uint64)
 
 
@@ -193,36 +192,6 @@ class _SomeNodeKeys(NodeKeys):
     def _column(self, expression: str) -> NDArray[np.uint64]:
         found = self._every._found.get(expression)
         return (self._every._column(expression) if found is None else found)[self._mask]
-
-
-def blocks(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions of keys in order of key, and where each block of equal keys starts.
-
-    The starts end with the number of positions; missing keys are left out.
-    """
-    # The upper bits of a key and its position in one number: sorting numbers is several times as
-    # fast as sorting positions by key.
-    bits = max(1, int(len(keys) - 1).bit_length())
-    place = np.uint64((1 << bits) - 1)
-    packed = (keys & ~place) | np.arange(len(keys), dtype=np.uint64)
-    packed = packed[keys != 0]
-    packed.sort()
-    order = (packed & place).astype(np.int64)
-    if not len(order):
-        return order, np.zeros(1, dtype=np.int64)
-    full = keys[order]
-    starts = np.append(0, np.flatnonzero((packed[1:] ^ packed[:-1]) > place) + 1)
-    widths = np.diff(np.append(starts, len(order)))
-    # Keys that differ in their lower bits only are taken apart.
-    mixed = full != np.repeat(full[starts], widths)
-    if mixed.any():
-        mixed = np.repeat(np.logical_or.reduceat(mixed, starts), widths)
-        block = np.repeat(np.arange(len(starts)), widths)[mixed]
-        own = order[mixed]
-        order[mixed] = own[np.lexsort((own, keys[own], block))]
-        full = keys[order]
-    changes = np.flatnonzero(full[1:] != full[:-1]) + 1
-    return order, np.concatenate(([0], changes, [len(order)])).astype(np.int64)
 
 
 def choose_rules(work: Work, keys: NodeKeys) -> Rules:
@@ -348,7 +317,7 @@ def _pairs_of_rule(
 ) -> list[NDArray[np.int64]]:
     """Return the pairs of one rule, packed."""
     among = touching if wanted is None else wanted
-    order, ends = blocks(keys.of(rule)) if among is None else _blocks_with(keys.of(rule), among)
+    order, ends = blocks(keys.of(rule)) if among is None else blocks_with(keys.of(rule), among)
     nodes = keys.nodes
     found = []
     for left, right in _pairs_in_blocks(order, ends):
@@ -362,22 +331,6 @@ def _pairs_of_rule(
         left, right = left[keep], right[keep]
         found.append(nodes[left].astype(np.int64) * size + nodes[right])
     return found
-
-
-def _blocks_with(
-    keys: NDArray[np.uint64], among: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the blocks, as `blocks` does, that hold one of some nodes; much faster for few."""
-    seen = np.zeros(1 << _SIEVE_BITS, dtype=bool)
-    seen[keys[among] >> np.uint64(64 - _SIEVE_BITS)] = True
-    some = np.flatnonzero(seen[keys >> np.uint64(64 - _SIEVE_BITS)] & (keys != 0))
-    if not len(some):
-        return some, np.zeros(1, dtype=np.int64)
-    order, ends = blocks(keys[some])
-    order = some[order]
-    has = np.logical_or.reduceat(among[order], ends[:-1])
-    widths = np.diff(ends)
-    return order[np.repeat(has, widths)], np.append(0, np.cumsum(widths[has]))
 
 
 def pair_count(keys: NodeKeys, rules: list[BlockingRule]) -> float:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys, blocks
+from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys
+from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.sql import number
 from cdp_pipeline.identity.work import NODES, Evidence, Work, deciding_columns
 
@@ -158,14 +159,13 @@ def _usable(
             f" on s.identity_column = '{column}' and s.value = cast(n.{column} as varchar)"
         )
     for query in refused:
-        fit[np.searchsorted(keys.nodes, con.sql(query).to_arrow_table()["node_no"].to_numpy())] = (
-            False
-        )
-    return fit
+        found = con.sql(query).to_arrow_table()["node_no"].to_numpy()
+        fit[np.searchsorted(keys.nodes, found)] = False
+    return np.asarray(fit)
 
 
 def _joined(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    return np.concatenate([np.zeros(0, dtype=np.int32), *parts])
+    return np.asarray(np.concatenate([np.zeros(0, dtype=np.int32), *parts]))
 
 
 def exact_groups(con: duckdb.DuckDBPyConnection, size: int) -> NDArray[np.int32]:

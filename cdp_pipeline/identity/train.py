@@ -20,7 +20,6 @@ from cdp_pipeline.identity.blocking import (
     NodeKeys,
     Pairs,
     Rules,
-    blocks,
     choose_rules,
     make_pairs,
     pair_count,
@@ -31,6 +30,7 @@ from cdp_pipeline.identity.calibrate import (
     calibrate,
     threshold_for,
 )
+from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only
 from cdp_pipeline.identity.model import LinkageModel
