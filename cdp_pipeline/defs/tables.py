@@ -57,6 +57,8 @@ class PythonStep:
     sees_stored : bool
         For a trained model: whether its logic judges the new one against the stored one, which it
         sees as ``stored.<table>``.
+    sees_earlier : tuple of str
+        Tables its logic sees as they were when it last ran, to spare work, as ``earlier.<table>``.
     observes : callable, optional
         What a newly made version shows on the pages of other tables: pairs of a table and
         metadata.
@@ -69,6 +71,7 @@ class PythonStep:
     outdated: Callable[[Connection], str | None] | None = None
     more_reads: Callable[[Home], Sequence[str]] = _no_reads
     sees_stored: bool = False
+    sees_earlier: tuple[str, ...] = ()
     observes: Callable[[Store, TableVersion], Iterator[Observed]] | None = None
 
     def run(self, warehouse: Warehouse) -> list[TableVersion]:
@@ -82,6 +85,7 @@ class PythonStep:
             extra_reads=self.more_reads(home),
             outdated=self.outdated,
             sees_stored=self.sees_stored,
+            sees_earlier=self.sees_earlier,
         )
 
 

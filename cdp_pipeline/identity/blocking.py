@@ -11,12 +11,15 @@ the choice follows the data and its size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cdp_pipeline.identity.equal import blocks, blocks_with
 from cdp_pipeline.identity.work import NODES, Evidence, Work
 
 if TYPE_CHECKING:
@@ -82,12 +85,16 @@ class Rules:
         For linking: as few pairs as bring the matches together.
     learning
         For training, which also has to see what is no match: neighbours and families.
+    testing
+        What ``linking`` was chosen from: the same pairs over more ways, so that enough are left
+        when the rules of one column are put aside.
     one_in
         Training looks at one in so many of its pairs.
     """
 
     linking: list[BlockingRule]
     learning: list[BlockingRule]
+    testing: list[BlockingRule] = field(default_factory=list)
     one_in: int = 1
 
 
@@ -128,15 +135,16 @@ def possible_rules(work: Work) -> list[BlockingRule]:
 class NodeKeys:
     """The blocking keys of all nodes as numbers: equal numbers stand for equal keys.
 
-    Zero stands for a missing key. Forty bits of a key are told apart, so that a number and its
-    node fit one integer and sorting them is all it takes to find blocks. Two keys that fall
-    together by chance bring a pair too many, which is compared like any other.
+    Zero stands for a missing key.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, table: str = NODES) -> None:
+        self._con, self._table = con, table
         self._found: dict[str, NDArray[np.uint64]] = {}
-        self.nodes = self._column("node_no").astype(np.int32)
+        numbers = self._scanned("node_no").astype(np.int32)
+        self._order = np.argsort(numbers, kind="stable")
+        self.nodes = numbers[self._order]
+        self.threads = int(con.sql("select current_setting('threads')").fetchall()[0][0])
 
     def of(self, rule: BlockingRule) -> NDArray[np.uint64]:
         """Return the rule's key of each node, in the order of `nodes`."""
@@ -149,6 +157,11 @@ class NodeKeys:
         total[missing] = 0
         return total
 
+    def fetch(self, rules: list[BlockingRule]) -> None:
+        """Have all keys of some rules at hand: threads must not share the connection."""
+        for expression in dict.fromkeys(e for rule in rules for e in rule.expressions):
+            self.single(expression)
+
     def single(self, expression: str) -> NDArray[np.uint64]:
         """Return one key of each node."""
         if expression not in self._found:
@@ -157,33 +170,36 @@ class NodeKeys:
             )
         return self._found[expression]
 
+    def among(self, mask: NDArray[np.bool_]) -> NodeKeys:
+        """Return the keys of some of the nodes."""
+        return _SomeNodeKeys(self, mask)
+
     def _column(self, expression: str) -> NDArray[np.uint64]:
-        table = self._con.sql(f"select {expression} as found from {NODES}").to_arrow_table()
+        return self._scanned(expression)[self._order]
+
+    def _scanned(self, expression: str) -> NDArray[np.uint64]:
+        table = self._con.sql(f"select {expression} as found from {self._table}").to_arrow_table()
         return np.asarray(table["found"].to_numpy()).astype(np.uint64)
 
 
-def blocks(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the positions of keys in order of key, and where each block of equal keys starts.
+class _SomeNodeKeys(NodeKeys):
+    def __init__(self, every: NodeKeys, mask: NDArray[np.bool_]) -> None:
+        self._every, self._mask = every, mask
+        self._found = {}
+        self.nodes = every.nodes[mask]
+        self.threads = every.threads
 
-    The starts end with the number of positions; missing keys are left out.
-    """
-    bits = max(1, int(len(keys) - 1).bit_length())
-    place = np.uint64((1 << bits) - 1)
-    packed = (keys & ~place) | np.arange(len(keys), dtype=np.uint64)
-    packed = packed[keys != 0]
-    packed.sort()
-    key = packed >> np.uint64(bits)
-    starts = np.flatnonzero(key[1:] != key[:-1]) + 1
-    ends = np.concatenate(([0], starts, [len(packed)])) if len(packed) else np.zeros(1, np.int64)
-    return (packed & place).astype(np.int64), ends.astype(np.int64)
+    def _column(self, expression: str) -> NDArray[np.uint64]:
+        found = self._every._found.get(expression)
+        return (self._every._column(expression) if found is None else found)[self._mask]
 
 
 def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     """Return the rules to use on this data, most selective first."""
     if work.node_count < 2 or not work.evidence:
         return Rules([], [])
-    sample = _sampled(keys.nodes, max(1, round(work.node_count / _SAMPLE)))
-    scale = (work.node_count / max(int(sample.sum()), 1)) ** 2
+    sample = keys.among(_sampled(keys.nodes, max(1, round(work.node_count / _SAMPLE))))
+    scale = (work.node_count / max(len(sample.nodes), 1)) ** 2
     rules = possible_rules(work)
     agreement = {
         e: _chance_agreement(keys.single(e)) for e in {e for r in rules for e in r.expressions}
@@ -194,7 +210,7 @@ def choose_rules(work: Work, keys: NodeKeys) -> Rules:
         by_chance = all_pairs
         for expression in rule.expressions:
             by_chance *= agreement[expression]
-        pairs = _pairs_of(keys.of(rule)[sample]) * scale
+        pairs = _pairs_of(sample.of(rule)) * scale
         # Keys that depend on each other (a postcode and its town) bring more than chance says.
         waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:
@@ -202,11 +218,39 @@ def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     budget = min(CHANCE_PAIRS_PER_RECORD * work.node_count, CHANCE_PAIRS_TOTAL + work.node_count)
     most = LINKING_PAIRS + LINKING_PAIRS_PER_RECORD * work.node_count
     learning = _affordable([(j.by_chance, j) for j in judged], budget, math.inf)
+    linking = _affordable([(j.waste, j) for j in judged], budget, most)
+    chosen = [j.rule for j in linking]
     return Rules(
-        linking=[j.rule for j in _affordable([(j.waste, j) for j in judged], budget, most)],
-        learning=[j.rule for j in learning],
+        linking=_without_idle(chosen, sample),
+        learning=_without_idle([j.rule for j in learning], sample),
+        testing=chosen,
         one_in=max(1, round(sum(j.pairs for j in learning) / LEARNING_PAIRS)),
     )
+
+
+def _without_idle(rules: list[BlockingRule], sample: NodeKeys) -> list[BlockingRule]:
+    """Return the rules without those whose every pair of a sample another rule brings as well.
+
+    The most selective go first: the whole number is idle beside its last digits, unless so many
+    share those that no pairs are made of them.
+    """
+    size = len(sample.nodes)
+    found = [
+        distinct([a * size + b for a, b in _pairs_in_blocks(*blocks(sample.of(rule)))])
+        for rule in rules
+    ]
+    every = distinct(list(found))
+    places = [np.searchsorted(every, pairs) for pairs in found]
+    times = np.zeros(len(every), dtype=np.int32)
+    for place in places:
+        times[place] += 1
+    kept = []
+    for rule, place in zip(rules, places, strict=True):
+        if len(place) and times[place].min() == 1:
+            kept.append(rule)
+        else:
+            times[place] -= 1
+    return kept
 
 
 @dataclass(frozen=True)
@@ -238,6 +282,7 @@ def make_pairs(
     rules: list[BlockingRule],
     *,
     groups: NDArray[np.int32] | None = None,
+    touching: NDArray[np.bool_] | None = None,
     one_in: int = 1,
 ) -> Pairs:
     """Return the distinct candidate pairs of all rules, sorted.
@@ -246,21 +291,46 @@ def make_pairs(
     ----------
     groups
         Group of each node by its number: pairs within one group are left out.
+    touching
+        Only pairs of which at least one node is among these, by its place in ``keys.nodes``.
     one_in
         Make one in so many of the pairs, the same ones each time.
     """
     nodes = keys.nodes
     size = int(nodes[-1]) + 1 if len(nodes) else 0
-    wanted = _sampled(nodes, one_in)
-    found: list[NDArray[np.int64]] = []
-    for rule in rules:
-        for left, right in _pairs_in_blocks(*blocks(keys.of(rule))):
-            keep = wanted[left] if one_in > 1 else np.ones(len(left), dtype=bool)
-            one, other = nodes[left], nodes[right]
-            if groups is not None:
-                keep &= groups[one] != groups[other]
-            found.append(one[keep].astype(np.int64) * size + other[keep])
+    wanted = _sampled(nodes, one_in) if one_in > 1 else None
+    group_of = None if groups is None else groups[nodes]
+    keys.fetch(rules)
+    among = partial(_pairs_of_rule, keys, group_of, touching, wanted, size)
+    with ThreadPoolExecutor(keys.threads) as pool:
+        found = [part for parts in pool.map(among, rules) for part in parts]
     return unpacked(distinct(found), size)
+
+
+def _pairs_of_rule(
+    keys: NodeKeys,
+    group_of: NDArray[np.int32] | None,
+    touching: NDArray[np.bool_] | None,
+    wanted: NDArray[np.bool_] | None,
+    size: int,
+    rule: BlockingRule,
+) -> list[NDArray[np.int64]]:
+    """Return the pairs of one rule, packed."""
+    among = touching if wanted is None else wanted
+    order, ends = blocks(keys.of(rule)) if among is None else blocks_with(keys.of(rule), among)
+    nodes = keys.nodes
+    found = []
+    for left, right in _pairs_in_blocks(order, ends):
+        keep = np.ones(len(left), dtype=bool)
+        if touching is not None:
+            keep &= touching[left] | touching[right]
+        if wanted is not None:
+            keep &= wanted[left]
+        if group_of is not None:
+            keep &= group_of[left] != group_of[right]
+        left, right = left[keep], right[keep]
+        found.append(nodes[left].astype(np.int64) * size + nodes[right])
+    return found
 
 
 def pair_count(keys: NodeKeys, rules: list[BlockingRule]) -> float:

@@ -111,11 +111,20 @@ def _similar(name: str, least: float) -> str:
 def _edits(left: str, right: str, most: int) -> str:
     """Return SQL for at most so many slips, an exchange of neighbours counting as one.
 
-    The exact count costs a hundred times a first look at the two, so that comes first.
+    The exact count costs a hundred times a first look at the two, so that comes first. A single
+    slip leaves all before it or all after it as it was; numbers of one country begin alike, so more
+    is asked of the beginning.
     """
-    return (
+    count = (
         f"jaro_winkler_similarity({left}, {right}) >= 0.8"
         f" and damerau_levenshtein({left}, {right}) <= {most}"
+    )
+    if most > 1:
+        return count
+    begin = f"least(length({left}), length({right})) - 5"
+    return (
+        f"(right({left}, 4) = right({right}, 4)"
+        f" or left({left}, greatest({begin}, 0)) = left({right}, greatest({begin}, 0))) and {count}"
     )
 
 
@@ -206,7 +215,8 @@ def _email(name: str) -> list[Level]:
         Level("same before the @", f"{name}_user_l = {name}_user_r", 0.05),
         Level(
             "nearly the same",
-            f"{_similar(name, 0.9)} and damerau_levenshtein({name}_l, {name}_r) <= 2",
+            f"abs(length({name}_l) - length({name}_r)) <= 2 and {_similar(name, 0.9)}"
+            f" and damerau_levenshtein({name}_l, {name}_r) <= 2",
             0.05,
         ),
         Level("similar", _similar(name, 0.9), 0.05),

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
+from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys
+from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.sql import number
 from cdp_pipeline.identity.work import NODES, Evidence, Work, deciding_columns
 
@@ -58,7 +61,11 @@ def exact_rules(work: Work) -> list[ExactRule]:
 
 
 def make_exact_edges(
-    con: duckdb.DuckDBPyConnection, work: Work, rules: list[ExactRule], shared: str | None
+    con: duckdb.DuckDBPyConnection,
+    work: Work,
+    rules: list[ExactRule],
+    shared: str | None,
+    keys: NodeKeys | None = None,
 ) -> int:
     """Make star edges: each node of a group that agrees is tied to the group's first node.
 
@@ -68,36 +75,97 @@ def make_exact_edges(
         Strongest first; an edge found by several keeps the first's name.
     shared
         Table with ``identity_column`` and ``value`` of values that no longer decide alone.
+    keys
+        The keys of the nodes, where they are at hand.
     """
+    keys = keys or NodeKeys(con)
     once = [e for e in work.evidence if e.column.per_person == "one"]
-    queries = []
-    for position, rule in enumerate(rules):
-        agree = ", ".join(["kind", *rule.columns])
-        present = " and ".join(f"{c} is not null" for c in rule.columns)
-        if "given_name" in rule.columns:
-            present += " and length(given_name) > 1"
-        usable = "".join(_not_shared(c, shared) for c in rule.columns)
-        firsts = ", ".join(
-            f"first_value({e.name}) over (partition by {agree}"
-            f" order by {e.name} is null, node_no) as first_{e.name}"
-            for e in once
-        )
-        queries.append(
-            f"""select first_no as left_no, node_no as right_no, {position} as rule_no from (
-                select *, min(node_no) over (partition by {agree}) as first_no
-                    {"," if firsts else ""} {firsts}
-                from {NODES} as n where {present} {usable}
-            ) where node_no <> first_no {"".join(_agrees(e) for e in once)}"""
-        )
-    union = " union all ".join(queries) or (
-        "select 0::integer as left_no, 0::integer as right_no, 0 as rule_no where false"
+    usable = {c: _usable(con, keys, c, shared) for c in {c for r in rules for c in r.columns}}
+    found = [_stars(keys, rule, usable, once) for rule in rules]
+    edges = pa.table(
+        {
+            "left_no": _joined([s.first for s in found]),
+            "right_no": _joined([s.other for s in found]),
+            "rule_no": np.repeat(np.arange(len(found), dtype=np.int32), [len(s) for s in found]),
+            # Where a column of one value for life was seen first in the group.
+            **{
+                f"first_{e.name}": _joined([s.holders[place] for s in found])
+                for place, e in enumerate(once)
+            },
+        }
     )
+    con.register("identity_stars", edges)
+    joins = "".join(
+        f" left join {NODES} as first_{e.name} on s.first_{e.name} = first_{e.name}.node_no"
+        for e in once
+    )
+    agree = "".join(_agrees(e) for e in once)
     con.execute(
         f"""create or replace temp table {EXACT_EDGES} as
-        select left_no, right_no, min(rule_no) as rule_no from ({union})
-        group by left_no, right_no order by left_no, right_no"""
+        select s.left_no, s.right_no, min(s.rule_no) as rule_no
+        from identity_stars as s inner join {NODES} as n on s.right_no = n.node_no {joins}
+        where true {agree}
+        group by s.left_no, s.right_no order by s.left_no, s.right_no"""
     )
+    con.unregister("identity_stars")
     return number(con, f"select count(*) from {EXACT_EDGES}")
+
+
+@dataclass(frozen=True)
+class _Stars:
+    """The nodes that agree with another one by a rule: the first of their group, and themselves.
+
+    ``holders`` names, per column of one value for life, the first node of the group that has it
+    (-1 where nobody of the group does, and where that is the node itself).
+    """
+
+    first: NDArray[np.int32]
+    other: NDArray[np.int32]
+    holders: list[NDArray[np.int32]]
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def _stars(
+    keys: NodeKeys, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], once: list[Evidence]
+) -> _Stars:
+    agreeing = keys.of(BlockingRule(tuple(Key(c, c) for c in rule.columns)))
+    agreeing[~np.logical_and.reduce([usable[c] for c in rule.columns])] = 0
+    order, ends = blocks(agreeing)
+    starts, widths = ends[:-1], np.diff(ends)
+    firsts = np.repeat(order[starts], widths)
+    others = order != firsts
+    holders = []
+    for e in once:
+        present = np.where(keys.single(e.name)[order] != 0, np.arange(len(order)), len(order))
+        holder = np.minimum.reduceat(present, starts) if len(starts) else present
+        place = np.append(keys.nodes[order], np.int32(-1))
+        holders.append(np.repeat(place[holder], widths)[others])
+    return _Stars(keys.nodes[firsts[others]], keys.nodes[order[others]], holders)
+
+
+def _usable(
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, column: str, shared: str | None
+) -> NDArray[np.bool_]:
+    """Return which nodes have a value in a column that may decide."""
+    fit = keys.single(column) != 0
+    refused = []
+    if column == "given_name":
+        refused.append(f"select node_no from {NODES} where length(given_name) <= 1")
+    if shared is not None:
+        refused.append(
+            f"select n.node_no from {NODES} as n inner join {shared} as s"
+            f" on s.identity_column = '{column}' and s.value = cast(n.{column} as varchar)"
+        )
+    for query in refused:
+        found = con.sql(query).to_arrow_table()["node_no"].to_numpy()
+        fit[np.searchsorted(keys.nodes, found)] = False
+    return np.asarray(fit)
+
+
+def _joined(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    return np.asarray(np.concatenate([np.zeros(0, dtype=np.int32), *parts]))
 
 
 def exact_groups(con: duckdb.DuckDBPyConnection, size: int) -> NDArray[np.int32]:
@@ -122,25 +190,13 @@ def smallest_of_component(
     return np.asarray(smallest[labels])
 
 
-def _not_shared(column: str, shared: str | None) -> str:
-    if shared is None:
-        return ""
-    return (
-        f" and not exists (select 1 from {shared} as s where s.identity_column = '{column}'"
-        f" and s.value = cast(n.{column} as varchar))"
-    )
-
-
 def _agrees(evidence: Evidence) -> str:
     """Return SQL that is false when a node contradicts the first one of its group."""
-    name = evidence.name
+    mine, first = f"n.{evidence.name}", f"first_{evidence.name}.{evidence.name}"
     if evidence.column.kind == "date":
-        near = (
-            f"damerau_levenshtein(strftime({name}, '%Y%m%d'),"
-            f" strftime(first_{name}, '%Y%m%d')) <= 2"
-        )
+        near = f"damerau_levenshtein(strftime({mine}, '%Y%m%d'), strftime({first}, '%Y%m%d')) <= 2"
     elif evidence.column.exactness == "exact":
-        near = f"{name} = first_{name}"
+        near = f"{mine} = {first}"
     else:
-        near = f"damerau_levenshtein({name}, first_{name}) <= 2"
-    return f" and ({name} is null or first_{name} is null or {near})"
+        near = f"damerau_levenshtein({mine}, {first}) <= 2"
+    return f" and ({mine} is null or {first} is null or {mine} = {first} or {near})"

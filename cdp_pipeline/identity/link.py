@@ -20,17 +20,16 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
-from cdp_pipeline.identity.mixture import evidence
+from cdp_pipeline.identity.incremental import has_earlier, still_known
 from cdp_pipeline.identity.score import (
     ComparedPairs,
-    compare_pairs,
+    joined_pairs,
     log2_odds,
     names_of,
-    node_frequencies,
 )
-from cdp_pipeline.identity.sql import number
+from cdp_pipeline.identity.scorer import Scorer
 from cdp_pipeline.identity.train import rules_of
-from cdp_pipeline.identity.work import NODES, RECORD_NODES, Evidence, Work, prepare_work
+from cdp_pipeline.identity.work import RECORD_NODES, Evidence, Work, prepare_work
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.mixture import Mixture
     from cdp_pipeline.identity.model import LinkageModel
 
+# One row with how many distinct records there are, and how many of them were linked anew.
+LINKED_ANEW = "identity_linked_anew"
 # Pairs this far (log2) under the threshold still tie a component together before linkage.
 COMPONENT_SLACK = 2.0
 # A difference in a column that so few matches show contradicts that two clusters are one.
@@ -50,11 +51,12 @@ LEAST_PROBABILITY = 0.01
 
 @dataclass(frozen=True)
 class Linked:
-    """The outcome by node: cluster, and the scored pairs inside and between clusters."""
+    """The outcome: cluster by node, scored pairs of nodes, and how many nodes were linked anew."""
 
     clusters: NDArray[np.int32]
-    pairs: ComparedPairs
+    pairs: Pairs
     odds: NDArray[np.float64]
+    anew: int
 
 
 def link(
@@ -63,7 +65,9 @@ def link(
     """Link the records.
 
     Reads ``identity.standardised_records``, ``identity.standardised_attributes`` and
-    ``identity.shared_identifiers``.
+    ``identity.shared_identifiers``. Where the connection has the schema ``earlier`` with what this
+    model made of other records (see ``incremental``), only what is touched by the difference is
+    linked anew; the outcome is the same.
 
     Returns
     -------
@@ -71,58 +75,100 @@ def link(
         ``identity.record_pairs`` (the pairs that were scored and are not out of the question, and
         the exact ties) and ``identity.record_clusters`` (one row per record).
     """
-    work = prepare_work(con, columns)
+    work = prepare_work(con, columns, names_of(model.settings))
     rules = [ExactRule(tuple(c)) for c in model.exact]
-    make_exact_edges(con, work, rules, "identity.shared_identifiers")
-    size = number(con, f"select max(node_no) + 1 from {NODES}")
-    groups = exact_groups(con, size)
-    linked = _link_nodes(con, model, groups, work)
+    keys = NodeKeys(con)
+    make_exact_edges(con, work, rules, "identity.shared_identifiers", keys)
+    groups = exact_groups(con, int(keys.nodes.max(initial=-1)) + 1)
+    linked = _link_nodes(con, model, columns, groups, work, keys)
+    con.execute(
+        f"create or replace temp table {LINKED_ANEW} as"
+        f" select {linked.anew} as linked_anew, {len(keys.nodes)} as nodes"
+    )
     return _tables(con, rules, linked, groups)
 
 
 def _link_nodes(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
+    columns: IdentityColumns,
     groups: NDArray[np.int32],
     work: Work,
+    keys: NodeKeys,
 ) -> Linked:
-    """Score candidates between groups, complete the components, and cluster."""
+    """Link what is new, and carry over what is known of the rest."""
     if model.mixture is None:
-        return _exact_only(model, groups)
-    frequencies = node_frequencies(con, model.frequencies)
-    keys = NodeKeys(con)
-    candidates = make_pairs(keys, rules_of(model), groups=groups)
-    pairs = compare_pairs(con, model.settings, candidates)
-    parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
-    label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
+        return _exact_only(groups)
+    scorer, rules = Scorer(con, model), rules_of(model)
+    least = model.threshold - COMPONENT_SLACK
+
+    def ties(candidates: Pairs) -> tuple[Pairs, NDArray[np.float64]]:
+        pairs, parts = scorer.scored(candidates, least)
+        odds = odds_of(parts, model.prior)
+        near = odds >= least
+        return Pairs(pairs.left[near], pairs.right[near]), odds[near]
+
+    known = None
+    if has_earlier(con, model.version):
+        needed = names_of(model.settings)
+        known = still_known(con, columns, work, keys, rules, groups, needed, ties)
+    if known is None:
+        candidates = make_pairs(keys, rules, groups=groups)
+        return _link_candidates(scorer, model, candidates, groups, work, keys)
+    candidates = make_pairs(keys, rules, groups=groups, touching=known.anew)
+    anew = np.zeros(len(groups), dtype=bool)
+    anew[keys.nodes] = known.anew
+    inside = anew[candidates.left] & anew[candidates.right]
+    candidates = Pairs(candidates.left[inside], candidates.right[inside])
+    linked = _link_candidates(scorer, model, candidates, groups, work, keys)
+    pairs = Pairs(
+        np.concatenate((linked.pairs.left, known.pairs.left)),
+        np.concatenate((linked.pairs.right, known.pairs.right)),
+    )
+    clusters = np.where(anew | (known.clusters < 0), linked.clusters, known.clusters)
+    odds = np.concatenate((linked.odds, known.odds))
+    return Linked(clusters, pairs, odds, int(known.anew.sum()))
+
+
+def _link_candidates(
+    scorer: Scorer,
+    model: LinkageModel,
+    candidates: Pairs,
+    groups: NDArray[np.int32],
+    work: Work,
+    keys: NodeKeys,
+) -> Linked:
+    """Score candidates between groups, complete the components they tie together, and cluster."""
+    assert model.mixture is not None
+    least = model.threshold - COMPONENT_SLACK
+    pairs, parts = scorer.scored(candidates, least)
+    odds = odds_of(parts, model.prior)
+    near = odds >= least
+    label = _components(groups, pairs.where(near), odds[near], model.threshold)
     inside = label[pairs.left] == label[pairs.right]
     pairs, parts = pairs.where(inside), parts[inside]
-    more = _missing_pairs(groups, label, pairs)
-    extra = compare_pairs(con, model.settings, more)
-    pairs = ComparedPairs(
-        np.concatenate((pairs.left, extra.left)),
-        np.concatenate((pairs.right, extra.right)),
-        np.concatenate((pairs.levels, extra.levels)),
-    )
-    parts = np.concatenate(
-        (parts, evidence(model.mixture, model.settings, frequencies, extra, model.calibration))
-    )
+    extra, extra_parts = scorer.scored(_missing_pairs(groups, label, pairs))
+    pairs = joined_pairs([pairs, extra])
+    parts = np.concatenate((parts, extra_parts))
     order = np.lexsort((pairs.right, pairs.left))
     pairs, parts = pairs.where(order), parts[order]
     names = names_of(model.settings)
-    once = [names.index(e.name) for e in work.evidence if _is_issued_once(e)]
-    own = [names.index(e.name) for e in work.evidence if _contradicts(e, model.mixture)]
+    evidence = [e for e in work.evidence if e.name in names]
+    once = [names.index(e.name) for e in evidence if _is_issued_once(e)]
+    own = [names.index(e.name) for e in evidence if _contradicts(e, model.mixture)]
     forbidden = (pairs.levels[:, once] == 0).any(axis=1)
-    ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
+    group_ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
     holders = _holders(groups, keys, [names[i] for i in own])
     apart = model.mixture.apart
     personal = [
         1 + apart.index(e.name)
-        for e in work.evidence
+        for e in evidence
         if e.name in apart and e.column.per_person == "one"
     ]
-    clusters = _cluster(groups, label, ties, holders, personal, model)
-    return Linked(clusters, pairs, odds_of(parts, model.prior))
+    clusters = _cluster(groups, label, group_ties, holders, personal, model)
+    return Linked(
+        clusters, Pairs(pairs.left, pairs.right), odds_of(parts, model.prior), len(keys.nodes)
+    )
 
 
 def _is_issued_once(evidence: Evidence) -> bool:
@@ -145,11 +191,10 @@ def _holders(groups: NDArray[np.int32], keys: NodeKeys, names: list[str]) -> NDA
     return counts
 
 
-def _exact_only(model: LinkageModel, groups: NDArray[np.int32]) -> Linked:
+def _exact_only(groups: NDArray[np.int32]) -> Linked:
     """Return the exact groups as they are: there is nothing to score with."""
     nothing = np.zeros(0, dtype=np.int32)
-    levels = np.zeros((0, len(model.settings["comparisons"])), dtype=np.int8)
-    return Linked(groups, ComparedPairs(nothing, nothing, levels), np.zeros(0))
+    return Linked(groups, Pairs(nothing, nothing), np.zeros(0), 0)
 
 
 def odds_of(parts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:

@@ -53,6 +53,15 @@ class ComparedPairs:
         return ComparedPairs(self.left[mask], self.right[mask], self.levels[mask])
 
 
+def joined_pairs(parts: list[ComparedPairs]) -> ComparedPairs:
+    """Return several lists of pairs as one, as they stand."""
+    return ComparedPairs(
+        np.concatenate([p.left for p in parts]),
+        np.concatenate([p.right for p in parts]),
+        np.concatenate([p.levels for p in parts]),
+    )
+
+
 def splink_settings(con: duckdb.DuckDBPyConnection, work: Work) -> dict[str, Any]:
     """Return untrained Splink settings for the evidence at hand."""
     columns = frozenset(con.table(NODES).columns)

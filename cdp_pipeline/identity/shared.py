@@ -72,10 +72,23 @@ def _suspects(
         " else least(left(r.given_name, 1), left(r.family_name, 1))"
         " || greatest(left(r.given_name, 1), left(r.family_name, 1)) end"
     )
-    counted = (
-        f"select cast({value} as varchar) as value, count(distinct {person}) as name_count,"
-        f" count(*) as record_count from {source} where {only} group by 1"
+    # Names are counted for what three records or more hold: fewer are below any threshold.
+    con.execute(
+        f"""create or replace temp table identity_counted_{name} as
+        with held as (
+            select {value} as value, count(*) as record_count from {source} where {only} group by 1
+        ),
+        named as (
+            select {value} as value, count(distinct {person}) as name_count
+            from {source} inner join (from held where record_count > 2) as many
+                on {value} = many.value
+            where {only} group by 1
+        )
+        select cast(held.value as varchar) as value, coalesce(named.name_count, 0) as name_count,
+            held.record_count
+        from held left join named using (value)"""
     )
+    counted = f"from identity_counted_{name}"
     usual, values = rows(
         con, f"select coalesce(quantile_disc(name_count, {1 - TAIL}), 0), count(*) from ({counted})"
     )[0]

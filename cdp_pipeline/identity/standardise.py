@@ -56,6 +56,7 @@ def standardise(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> dic
         per value that was nulled, with the reason and without the value).
     """
     _number_records(con)
+    towns = _folded_towns(con)
     names = name_parts(con, "identity_numbered", nickname_table(columns.nicknames))
     phones = phone_forms(
         con,
@@ -64,9 +65,9 @@ def standardise(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> dic
     )
     addresses = _address_forms(con)
     _identifiers(con)
-    _assemble(con, names, phones, addresses)
+    _assemble(con, names, phones, addresses, towns)
     _attributes(con, columns)
-    drop(con, [names, phones, addresses, "identity_identifiers"])
+    drop(con, [names, phones, addresses, towns, "identity_identifiers"])
     return {
         "identity.standardised_records": _RECORDS,
         "identity.standardised_attributes": "select * from identity_attribute_values",
@@ -99,8 +100,7 @@ def _number_records(con: duckdb.DuckDBPyConnection) -> None:
             coalesce(nullif(upper(trim(records.country)), ''), clock.home_country) as home_country,
             records.birth_on, records.trust, records.created_at, clock.as_of_on
         from staging.customer_records as records
-        cross join sources.run_clock as clock
-        order by record_no"""
+        cross join sources.run_clock as clock"""
     )
 
 
@@ -134,6 +134,16 @@ def _address_forms(con: duckdb.DuckDBPyConnection) -> str:
     return "identity_address_forms"
 
 
+def _folded_towns(con: duckdb.DuckDBPyConnection) -> str:
+    """Fold each distinct town once."""
+    con.execute(
+        f"""create or replace temp table identity_towns as
+        select city, {folded("city")} as folded
+        from (select distinct city from identity_numbered where city is not null)"""
+    )
+    return "identity_towns"
+
+
 def _identifiers(con: duckdb.DuckDBPyConnection) -> None:
     """Write numbers issued by somebody in one way, and see which are proven wrong."""
     con.execute(
@@ -152,7 +162,9 @@ def _identifiers(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _assemble(con: duckdb.DuckDBPyConnection, names: str, phones: str, addresses: str) -> None:
+def _assemble(
+    con: duckdb.DuckDBPyConnection, names: str, phones: str, addresses: str, towns: str
+) -> None:
     """Join the standardised parts of each record, keeping beside each why a value was refused."""
     email = "nullif(regexp_replace(lower(r.email), '^mailto:|[<>\\s]', '', 'g'), '')"
     con.execute(
@@ -163,7 +175,7 @@ def _assemble(con: duckdb.DuckDBPyConnection, names: str, phones: str, addresses
                 n.given_name, n.family_name, n.middle_names, n.given_name_root,
                 n.given_name_forms, n.is_turned_round,
                 p.e164,
-                a.street as street_folded, a.house_number,
+                a.street as street_folded, a.house_number, t.folded as town,
                 i.organisation as organisation_number, i.organisation_wrong,
                 i.person as national_id, i.person_wrong,
                 r.organisation_number is not null as had_organisation_number,
@@ -173,6 +185,7 @@ def _assemble(con: duckdb.DuckDBPyConnection, names: str, phones: str, addresses
             left join {phones} as p
                 on r.phone = p.phone and r.home_country is not distinct from p.country
             left join {addresses} as a on r.street = a.line
+            left join {towns} as t on r.city = t.city
             left join identity_identifiers as i
                 on (r.organisation_number is not null or r.national_id is not null)
                 and r.organisation_number is not distinct from i.organisation_number
@@ -185,7 +198,7 @@ def _assemble(con: duckdb.DuckDBPyConnection, names: str, phones: str, addresses
             birth_on > as_of_on as birth_future,
             {_EMAIL_USER} as email_user,
             {_EMAIL_DOMAIN} as email_domain
-        from parts order by record_no"""
+        from parts"""
     )
 
 
@@ -203,7 +216,7 @@ select
     street_folded as street,
     house_number,
     nullif(regexp_replace(upper(postcode), '[^\\p{{L}}\\p{{N}}]', '', 'g'), '') as postcode,
-    {folded("city")} as city,
+    town as city,
     country,
     case when person_wrong then null else national_id end as national_id,
     nullif(regexp_replace(upper(loyalty_id), '[^\\p{{L}}\\p{{N}}]', '', 'g'), '') as loyalty_id,

@@ -20,7 +20,6 @@ from cdp_pipeline.identity.blocking import (
     NodeKeys,
     Pairs,
     Rules,
-    blocks,
     choose_rules,
     make_pairs,
     pair_count,
@@ -31,6 +30,7 @@ from cdp_pipeline.identity.calibrate import (
     calibrate,
     threshold_for,
 )
+from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only
 from cdp_pipeline.identity.model import LinkageModel
@@ -96,7 +96,7 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
         )
     else:
         all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
-        _learn(con, model, work, columns, keys, candidates, all_pairs)
+        _learn(con, model, work, columns, keys, rules, candidates, all_pairs)
     return model
 
 
@@ -106,6 +106,7 @@ def _learn(
     work: Work,
     columns: IdentityColumns,
     keys: NodeKeys,
+    rules: Rules,
     candidates: Pairs,
     all_pairs: float,
 ) -> None:
@@ -116,7 +117,7 @@ def _learn(
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
     _learn_classes(model, believed, columns, pairs, all_pairs)
-    _calibrate(con, model, keys, pairs)
+    _calibrate(con, model, keys, rules.testing, pairs)
 
 
 def _learn_chance(
@@ -262,14 +263,17 @@ def _learn_classes(
 
 
 def _calibrate(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys, pairs: ComparedPairs
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    keys: NodeKeys,
+    rules: list[BlockingRule],
+    pairs: ComparedPairs,
 ) -> None:
     """Correct the weights by the columns they do without, and choose the threshold."""
     mixture = model.mixture
     if mixture is None:
         return
     frequencies = node_frequencies(con, model.frequencies)
-    rules = rules_of(model)
 
     def compared_without(name: str) -> ComparedPairs:
         chosen = [rule for rule in rules if name not in rule.columns]

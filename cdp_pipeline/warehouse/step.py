@@ -114,6 +114,7 @@ class _Job:
     hashes: Mapping[str, str]
     recipe: str
     files: tuple[Path, ...]
+    earlier: Mapping[str, TableVersion] = field(default_factory=dict)
 
 
 class Warehouse:
@@ -161,6 +162,7 @@ class Warehouse:
         files: Sequence[Path] = (),
         outdated: Callable[[Connection], str | None] | None = None,
         sees_stored: bool = False,
+        sees_earlier: Sequence[str] = (),
     ) -> list[TableVersion]:
         """Make tables, unless the same were made before.
 
@@ -184,6 +186,11 @@ class Warehouse:
         sees_stored : bool
             For a trained model: whether its logic sees the stored one, where there is one, as
             ``stored.<table>``, to judge the new one against it.
+        sees_earlier : sequence of str
+            Tables, among those the step makes and reads, that its logic sees as they were when it
+            last ran, as ``earlier.<table>``: all of them or none. It may use them to spare work,
+            never to come to another result, so they are no part of the fingerprint; a forced run
+            does not have them.
 
         Returns
         -------
@@ -214,7 +221,8 @@ class Warehouse:
         # The rules are part of a version, whose check results are kept with it.
         rules = {t.name: [(rule.text, rule.severity) for rule in t.rules] for t in tables}
         fingerprint = fingerprint_of(parts | {"inputs": hashes, "rules": rules})
-        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files))
+        earlier = {} if self.run.force else self._earlier(sees_earlier, names, recipe)
+        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files), earlier)
         if is_model and not self.run.train:
             kept = self._trained(by, recipe)
             if kept is not None and not self._is_outdated(job, kept, outdated):
@@ -282,6 +290,11 @@ class Warehouse:
             connection.execute(f"create schema if not exists {schema}")
         for name, version in job.inputs.items():
             connection.execute(f"create view {name} as {self.store.select(version)}")
+        if job.earlier:
+            connection.execute("create schema earlier")
+        for name, version in job.earlier.items():
+            bare = name.split(".")[1]
+            connection.execute(f"create view earlier.{bare} as {self.store.select(version)}")
         for name in job.previous:
             columns = self.project.previous_columns(job.tables[0].layer, name)
             select = view_sql(self.previous, name, columns, self._renamed_sources)
@@ -337,6 +350,7 @@ class Warehouse:
 
     def _connection(self, job: _Job) -> AbstractContextManager[Connection]:
         files = [path for version in job.inputs.values() for path in self.store.paths(version)]
+        files += [path for version in job.earlier.values() for path in self.store.paths(version)]
         files += [self._temporary(table.name) for table in job.tables]
         files += job.files
         if self.previous is not None:
@@ -381,6 +395,22 @@ class Warehouse:
         if why is not None:
             log.info("training anew", extra={"cdp_reason": why})
         return why is not None
+
+    def _earlier(
+        self, wanted: Sequence[str], names: Sequence[str], recipe: str
+    ) -> dict[str, TableVersion]:
+        """Return what a step read and made when it last ran, if by today's code and settings."""
+        heads = {name: self.store.head(name) for name in names} if wanted else {}
+        made = {name: v for name, v in heads.items() if v and v.figures.get("recipe") == recipe}
+        if not made or len(made) < len(names) or len({v.fingerprint for v in made.values()}) > 1:
+            return {}
+        read = made[names[0]].inputs
+        found = {
+            name: made.get(name) or self.store.version_holding(name, read.get(name, ""))
+            for name in wanted
+        }
+        whole = {name: v for name, v in found.items() if v and self._is_whole(v)}
+        return whole if len(whole) == len(wanted) else {}
 
     def _is_whole(self, version: TableVersion) -> bool:
         return all(path.exists() for path in self.store.paths(version))

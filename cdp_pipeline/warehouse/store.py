@@ -93,6 +93,14 @@ class Store:
         """Return a version, or None where it does not exist."""
         return _read(self.folder(table) / f"{fingerprint}.json")
 
+    def version_holding(self, table: str, content_hash: str) -> TableVersion | None:
+        """Return a version of a table that holds certain content, or None where none is left."""
+        for sidecar in sorted(self.folder(table).glob("*.json")):
+            version = _read(sidecar)
+            if version is not None and version.content_hash == content_hash:
+                return version
+        return None
+
     def save(self, version: TableVersion) -> None:
         """Write the sidecar that makes a version exist."""
         write_json(self.folder(version.table) / f"{version.fingerprint}.json", _plain(version))

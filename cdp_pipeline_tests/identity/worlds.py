@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from cdp_pipeline.identity import (
     IdentityColumns,
@@ -49,14 +50,19 @@ def world(rows: Sequence[Row], *, threads: int = 1) -> duckdb.DuckDBPyConnection
     con = duckdb.connect()
     con.execute(f"set threads = {threads}")
     con.execute(_TABLES)
-    for number, row in enumerate(rows):
-        full = {"source": "crm", "record_id": str(number), "kind": "person", **row}
-        names = ", ".join(full)
-        con.execute(
-            f"insert into staging.customer_records ({names}) values"
-            f" ({', '.join('?' for _ in full)})",
-            list(full.values()),
+    full = [
+        {"source": "crm", "record_id": str(number), "kind": "person", **row}
+        for number, row in enumerate(rows)
+    ]
+    if full:
+        names = list(dict.fromkeys(name for row in full for name in row))
+        texts = [[None if r.get(n) is None else str(r[n]) for r in full] for n in names]
+        con.register(
+            "given",
+            pa.table({n: pa.array(t, pa.string()) for n, t in zip(names, texts, strict=True)}),
         )
+        con.execute("insert into staging.customer_records by name from given")
+        con.unregister("given")
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
     return con

@@ -6,6 +6,7 @@ from cdp_pipeline.defs.identity.standardised_records import columns_setting, dec
 from cdp_pipeline.defs.tables import PythonStep
 from cdp_pipeline.export.stored_models import stored_model
 from cdp_pipeline.identity import LinkageModel, link
+from cdp_pipeline.identity.link import LINKED_ANEW
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
@@ -13,12 +14,21 @@ from cdp_pipeline.warehouse.engine import Connection
 
 def _logic(connection: Connection, home: Home) -> Made:
     model = LinkageModel.from_bytes(stored_model(connection, "identity.linkage_model"))
-    return Made(link(connection, model, declared_columns(home)))
+    tables = link(connection, model, declared_columns(home))
+    anew, nodes = connection.sql(f"select linked_anew, nodes from {LINKED_ANEW}").fetchall()[0]
+    return Made(tables, {"distinct records": nodes, "linked anew": anew})
 
 
 STEP = PythonStep(
     makes=("identity.record_pairs", "identity.record_clusters"),
     logic=_logic,
     code=("cdp_pipeline.identity",),
+    sees_earlier=(
+        "identity.standardised_records",
+        "identity.standardised_attributes",
+        "identity.linkage_model",
+        "identity.record_pairs",
+        "identity.record_clusters",
+    ),
     settings=columns_setting,
 )

@@ -1,0 +1,103 @@
+"""Scoring candidate pairs with a trained model, a bounded number at a time.
+
+Belongs here: comparing pairs and weighing what agrees, and leaving out early what no rare name
+could save. Does not belong here: which pairs are candidates (``blocking``), what a level is worth
+(``mixture``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cdp_pipeline.identity.blocking import Pairs
+from cdp_pipeline.identity.mixture import evidence
+from cdp_pipeline.identity.score import (
+    ComparedPairs,
+    compare_pairs,
+    joined_pairs,
+    level_count,
+    log2_odds,
+    node_frequencies,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+    from numpy.typing import NDArray
+
+    from cdp_pipeline.identity.mixture import Mixture
+    from cdp_pipeline.identity.model import LinkageModel
+
+# Pairs compared and weighed at once: it bounds memory, and each round reads all nodes.
+PAIRS_AT_ONCE = 4_000_000
+# A pattern is left out when even the rarest values would leave it so far (log2) under what is
+# asked for: rarer names change what other columns say by less than that.
+MARGIN = 6.0
+
+
+class Scorer:
+    """Compares and weighs pairs of the nodes at hand.
+
+    Parameters
+    ----------
+    con
+        Connection with ``identity_nodes``.
+    model
+        A model that has learnt classes of pairs.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, model: LinkageModel) -> None:
+        if model.mixture is None:
+            raise ValueError("a model that has learnt nothing cannot score")
+        self._con, self._model = con, model
+        self._mixture: Mixture = model.mixture
+        self._frequencies = node_frequencies(con, model.frequencies)
+        self._rarest = {
+            name: np.array([np.log2(min([learnt["rest"], *learnt["values"].values()]))])
+            for name, learnt in model.frequencies.items()
+        }
+
+    def scored(
+        self, candidates: Pairs, least: float = -np.inf
+    ) -> tuple[ComparedPairs, NDArray[np.float64]]:
+        """Return the pairs and their evidence, as `evidence` gives it.
+
+        Parameters
+        ----------
+        least
+            Pairs that cannot have so much (log2 odds, prior included) are left out.
+        """
+        found = []
+        for begin in range(0, max(len(candidates), 1), PAIRS_AT_ONCE):
+            part = slice(begin, begin + PAIRS_AT_ONCE)
+            some = Pairs(candidates.left[part], candidates.right[part])
+            pairs = compare_pairs(self._con, self._model.settings, some)
+            if np.isfinite(least):
+                pairs = pairs.where(self._can_reach(pairs.levels, least))
+            found.append((pairs, self._evidence(self._frequencies, pairs)))
+        return (
+            joined_pairs([pairs for pairs, _ in found]),
+            np.concatenate([parts for _, parts in found]),
+        )
+
+    def _can_reach(self, levels: NDArray[np.int8], least: float) -> NDArray[np.bool_]:
+        """Return which pairs would have the least odds if all that agrees were as rare as can be.
+
+        Pairs are few patterns: each is weighed once.
+        """
+        packed = np.zeros(len(levels), dtype=np.uint64)
+        for position, comparison in enumerate(self._model.settings["comparisons"]):
+            packed *= np.uint64(level_count(comparison) + 1)
+            packed += (levels[:, position] + np.int8(1)).astype(np.uint64)
+        _, first, pattern = np.unique(packed, return_index=True, return_inverse=True)
+        nobody = np.zeros(len(first), dtype=np.int32)
+        parts = self._evidence(self._rarest, ComparedPairs(nobody, nobody, levels[first]))
+        odds = np.nansum(parts, axis=1) + log2_odds(self._model.prior)
+        return np.asarray((odds >= least - MARGIN)[pattern])
+
+    def _evidence(
+        self, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
+    ) -> NDArray[np.float64]:
+        model = self._model
+        return evidence(self._mixture, model.settings, frequencies, pairs, model.calibration)
