@@ -26,6 +26,7 @@ from cdp_pipeline.proposing.tables import (
     ProposedTable,
     adopt_meanings,
     decide_delivery,
+    find_heads,
     find_key,
     find_owners,
     numbered_pattern,
@@ -187,6 +188,8 @@ def _tables(
     adopt_meanings(tables)
     for table in tables:
         recognise(table, known)
+    find_heads(con, tables)
+    for table in tables:
         table.columns = in_context(table.columns, table.entity)
     return tables
 
@@ -266,6 +269,9 @@ def _name_systems(con: Connection, tables: Sequence[ProposedTable]) -> None:
     else:
         for table in tables:
             table.system = snake(table.files[0].parent.name, [], reserved)
+    for table in tables:
+        if table.lines is not None:
+            table.lines.system = table.system
     taken: set[tuple[str, str]] = set()
     for table in tables:
         name = _table_name(table, reserved)

@@ -33,6 +33,8 @@ _IDENTITY = [
     "organisation_number",
     "company_name",
 ]
+_BY_CONTACT = ("orders", "order_lines", "messages", "tickets", "surveys")
+"""Facts whose customers may be known by their address only."""
 _RECORD_ENTITIES = frozenset({"customer_records", "companies"})
 _CARRIED = frozenset({"attribute"})
 _MOST = 0.8
@@ -73,8 +75,8 @@ class StagingFile:
             shown = expression if plain == name else f"{expression} as {name}"
             note = ""
             if name in ("record_id", "event_id", "order_id") and "md5(" in expression:
-                dropped = ", ".join(f"{kind}: hashed" for kind in sorted(self.drops))
-                note = f" -- A hash, so that nobody's data is in it. {{drops {dropped}}}"
+                dropped = ", ".join(sorted(self.drops))
+                note = f" -- A hash, so that nobody's data is in it. {{drops {dropped}: hashed}}"
             lines.append(f"    {shown},{note}\n")
         return f"-- {self.comment}\n{self.head}select\n{''.join(lines)}{self.tail}\n"
 
@@ -326,7 +328,7 @@ def _buyer(table: ProposedTable, tables: Sequence[ProposedTable]) -> tuple[str, 
         source = source_of(owner, tables) if owner is not None else _buyers_source(table)
         return source, value(customer, "varchar", "UTC") or f"t.{customer.name}"
     contact = table.column("email", "phone")
-    if contact is not None and table.entity in ("orders", "order_lines"):
+    if contact is not None and table.entity in _BY_CONTACT:
         return _buyers_source(table), _hashed([contact])
     return None
 
@@ -456,6 +458,9 @@ def _sales(
         files.append(_orders(table, tables, place, name, ordered_at, amount, is_summed=is_summed))
         if not system_has_lines:
             files.append(_lines(table, name, amount))
+    summed = _line_amount(table.lines) if table.lines is not None else None
+    if table.entity == "orders" and ordered_at and amount is None and summed is not None:
+        files.append(_orders_of_lines(table, tables, place, name, ordered_at, summed))
     if not files:
         table.unsure.append(
             "no amount was recognised"
@@ -516,6 +521,33 @@ def _orders(
     )
 
 
+def _orders_of_lines(
+    table: ProposedTable,
+    tables: Sequence[ProposedTable],
+    place: Place,
+    name: str,
+    ordered_at: str,
+    amount: str,
+) -> StagingFile:
+    """Return the file of orders whose amounts stand in another table, of their lines."""
+    assert table.lines is not None
+    file = _orders(table, tables, place, name, ordered_at, "", is_summed=False)
+    file.columns["total_amount"] = "coalesce(p.total_amount, 0)"
+    order_id = _order_id(table.lines)
+    file.head = (
+        f"with paid as (\n    select\n        {order_id} as order_id,\n"
+        f"        sum({amount}) as total_amount,\n"
+        f"    from {table.lines.source} as t\n    group by {order_id}\n)\n\n"
+    )
+    file.tail += f"\nleft join paid as p\n    on {_order_id(table)} = p.order_id"
+    file.comment = f"One row per order of {table.system}, with the sum of its lines."
+    table.unsure.append(
+        "an order's amount is the sum of its lines: freight and discounts of a whole order are"
+        " not in it"
+    )
+    return file
+
+
 def _lines(table: ProposedTable, name: str, amount: str) -> StagingFile:
     columns = {
         "source": literal(table.system),
@@ -571,10 +603,19 @@ def _line_id(table: ProposedTable) -> str:
     product = table.column("product_id")
     if product is not None and order is not None and set(table.key) == {order.name, product.name}:
         return value(product, "varchar", "UTC") or f"t.{product.name}"
-    ordered = ", ".join(f"t.{name}" for name in table.key)
+    # Whatever of a person is in the key, lines that differ in nothing else are alike.
+    measures = ("product_id", "quantity", "unit_price", "discount", "line_amount", "amount")
+    ordered = ", ".join(
+        f"t.{column.name}"
+        for column in table.columns
+        if column.personal in ("none", "pseudonym")
+        and column is not order
+        and (column.name in table.key or column.meaning in measures)
+    )
     return (
         "cast(row_number() over (\n"
-        f"        partition by {_order_id(table)}\n        order by {ordered}\n    ) as varchar)"
+        f"        partition by {_order_id(table)}\n        order by {ordered or '1'}\n"
+        "    ) as varchar)"
     )
 
 

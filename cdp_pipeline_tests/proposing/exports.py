@@ -159,7 +159,7 @@ KINDS: dict[str, Value] = {
     "order_id_unique": Value(lambda _, n: f"US-2024-{100000 + n}", "text", "pseudonym | none"),
     "order_no": Value(lambda _, n: f"#{1001 + n // 2}", "text", "pseudonym | none"),
     "line_no": Value(lambda _, n: str(n % 2 + 1), "text | integer", "none | pseudonym"),
-    "row_no": Value(lambda _, n: str(n + 1), "text | integer", "none | pseudonym"),
+    "row_no": Value(lambda _, n: str(n + 1), "text | integer", "none | pseudonym | attribute"),
     "id": Value(lambda _, n: str(4410000 + n), "text | integer", "none | pseudonym"),
     "product_id": Value(_code("SKU-", 60), "text", "none"),
     "product_no": Value(lambda r, _: str(22000 + r.randrange(60)), "text | integer", "none"),
@@ -188,7 +188,7 @@ KINDS: dict[str, Value] = {
     "flag": Value(_one("true false"), "boolean", "none"),
     "bit": Value(_one("0 1"), "boolean | integer", "none"),
     "ja": Value(_one("Ja Nej"), "boolean", "none"),
-    "url": Value(lambda r, _: f"https://example.com/p/{r.randint(1, 60)}", "text", "none | device"),
+    "url": Value(lambda r, _: f"https://example.com/p/{r.randint(1, 60)}", "text", "none | attribute"),
     "empty": Value(lambda *_: "", "text", "none | attribute | free_text | name | address | phone"),
     # times
     "day": Value(_when("%Y-%m-%d"), "date", "none"),
@@ -201,11 +201,17 @@ KINDS: dict[str, Value] = {
     "time_of_person": Value(_when("%Y-%m-%d %H:%M:%S"), "timestamp", "none | attribute"),
     "time_zone": Value(_when("%Y-%m-%d %H:%M:%S +0200"), "timestamp", "none", ("%Y-%m-%d %H:%M:%S %z",)),
     "time_us": Value(_when("unpadded"), "timestamp", "none", ("%m/%d/%Y %H:%M",)),
-    "time_iso": Value(_when("%Y-%m-%dT%H:%M:%S.000Z"), "timestamp", "none | attribute", ("%Y-%m-%dT%H:%M:%S.%f%z", "%Y-%m-%dT%H:%M:%S.%fZ")),
+    "time_iso": Value(_when("%Y-%m-%dT%H:%M:%S.000Z"), "timestamp", "none | attribute"),
     "time_hm": Value(_when("%Y-%m-%d %H:%M"), "timestamp", "none | attribute", ("%Y-%m-%d %H:%M",)),
     "time_dots": Value(_when("%d.%m.%Y %H.%M"), "timestamp", "none", ("%d.%m.%Y %H.%M",)),
     "clock": Value(_when("%H:%M"), "text", "none"),
 }  # fmt: skip
+
+
+def _value(seed: str, kind: str, number: int) -> str:
+    """Return a value; of a kind marked with @ the two lines of an order have the same."""
+    place = number // 2 if kind.endswith("@") else number
+    return KINDS[kind.rstrip("@")].write(random.Random(f"{seed} {place}"), place)
 
 
 @dataclass(frozen=True)
@@ -226,8 +232,11 @@ class Export:
 
     def write(self, folder: Path) -> Path:
         """Write the file."""
-        seeded, headers = random.Random(self.file), self.headers()
-        rows = [[KINDS[kind].write(seeded, n) for _, kind in headers] for n in range(ROWS)]
+        headers = self.headers()
+        rows = [
+            [_value(f"{self.file} {title}", kind, n) for title, kind in headers]
+            for n in range(ROWS)
+        ]
         path = folder / self.file
         if path.suffix == ".jsonl":
             titles = [title for title, _ in headers]
@@ -254,24 +263,24 @@ SYSTEMS: dict[str, list[Export]] = {
             Total Spent=attr_money | Total Orders=attr_int | Note=free_text | Tax Exempt=attr_flag
             Tags=attr_tags"""),
         Export("orders_export_1.csv", """
-            Name=order_no | Email=email | Financial Status=label | Paid at=time_zone
-            Fulfillment Status=label | Fulfilled at=time_zone | Accepts Marketing=attr_flag
-            Currency=currency | Subtotal=money | Shipping=money | Taxes=money | Total=money
+            Name=order_no | Email=email@ | Financial Status=label@ | Paid at=time_zone@
+            Fulfillment Status=label@ | Fulfilled at=time_zone@ | Accepts Marketing=attr_flag@
+            Currency=currency@ | Subtotal=money@ | Shipping=money@ | Taxes=money@ | Total=money@
             Discount Code=rare_label | Discount Amount=money | Shipping Method=label
-            Created at=time_zone | Lineitem quantity=quantity | Lineitem name=product
+            Created at=time_zone@ | Lineitem quantity=quantity | Lineitem name=product
             Lineitem price=money | Lineitem compare at price=money | Lineitem sku=product_id
             Lineitem requires shipping=flag | Lineitem taxable=flag
-            Lineitem fulfillment status=label | Billing Name=name | Billing Street=street
+            Lineitem fulfillment status=label | Billing Name=name@ | Billing Street=street@
             Billing Address1=street | Billing Address2=street2 | Billing Company=company
-            Billing City=city | Billing Zip=zip | Billing Province=region | Billing Country=country
-            Billing Phone=phone | Shipping Name=name | Shipping Street=street
+            Billing City=city@ | Billing Zip=zip@ | Billing Province=region | Billing Country=country
+            Billing Phone=phone@ | Shipping Name=name | Shipping Street=street
             Shipping Address1=street | Shipping Address2=street2 | Shipping Company=company
             Shipping City=city | Shipping Zip=zip | Shipping Province=region
             Shipping Country=country | Shipping Phone=phone | Notes=free_text
-            Cancelled at=time_zone | Payment Method=label | Payment Reference=customer_hash
+            Cancelled at=time_zone | Payment Method=label | Payment Reference=customer_hash@
             Refunded Amount=money | Vendor=category | Outstanding Balance=money
-            Location=category | Id=id | Tags=rare_label | Risk Level=label | Source=label
-            Lineitem discount=money | Tax 1 Name=label | Tax 1 Value=money | Phone=phone"""),
+            Location=category | Id=id@ | Tags=rare_label | Risk Level=label | Source=label
+            Lineitem discount=money | Tax 1 Name=label | Tax 1 Value=money | Phone=phone@"""),
     ],
     "woocommerce": [
         Export("wc-customers.csv", """
@@ -285,27 +294,27 @@ SYSTEMS: dict[str, list[Export]] = {
             user_registered=time_of_person | role=attr | orders_count=attr_int
             total_spent=attr_money | last_order_date=time_of_person"""),
         Export("wc-orders.csv", """
-            order_id=order_id | order_number=order_id | order_date=time | paid_date=time
-            status=label | shipping_total=money | shipping_tax_total=money | fee_total=money
+            order_id=order_id | order_number=order_id | order_date=time@ | paid_date=time@
+            status=label@ | shipping_total=money | shipping_tax_total=money | fee_total=money
             tax_total=money | cart_discount=money | order_discount=money | discount_total=money
-            order_total=money | order_currency=currency | payment_method=label
-            shipping_method=label | customer_id=customer_ref | customer_email=email
-            billing_first_name=given | billing_last_name=family | billing_postcode=zip
-            billing_city=city | billing_country=country | customer_note=free_text
+            order_total=money@ | order_currency=currency | payment_method=label
+            shipping_method=label | customer_id=customer_ref@ | customer_email=email@
+            billing_first_name=given@ | billing_last_name=family@ | billing_postcode=zip@
+            billing_city=city@ | billing_country=country | customer_note=free_text
             item_name=product | item_sku=product_id | item_quantity=quantity | item_total=money"""),
     ],
     "magento": [
         Export("customer_main.csv", """
             email=email | _website=attr | _store=attr | confirmation=empty
             created_at=time_of_person | created_in=attr | disable_auto_group_change=attr_bit
-            dob=birth | firstname=given | gender=gender | group_id=attr_int | lastname=family
+            dob=birth | firstname=given | gender=gender | group_id=attr_id | lastname=family
             middlename=empty | password_hash=customer_hash | prefix=empty | rp_token=empty
-            store_id=attr_int | suffix=empty | taxvat=empty | website_id=attr_int"""),
+            store_id=attr_id | suffix=empty | taxvat=tax_number | website_id=attr_id"""),
         Export("sales_order_grid.csv", """
             ID=id | Purchase Point=label | Purchase Date=time | Bill-to Name=name
             Ship-to Name=name | Grand Total (Base)=money | Grand Total (Purchased)=money
             Status=label | Billing Address=street | Shipping Address=street
-            Shipping Information=label | Customer Email=email | Customer Group=label
+            Shipping Information=label | Customer Email=email | Customer Group=group_of_person
             Subtotal=money | Shipping and Handling=money | Customer Name=name
             Payment Method=label | Total Refunded=money"""),
     ],
@@ -367,7 +376,7 @@ SYSTEMS: dict[str, list[Export]] = {
     ],
     "fortnox": [
         Export("Kundregister.csv", """
-            Kundnr=customer_id | Namn=name | Organisationsnummer/Personnummer=orgnr
+            Kundnr=customer_id | Namn=name | Organisationsnummer/Personnummer=orgnr_pnr
             Adress=street | Adress 2=street2 | Postnr=zip | Ort=city | Land=land
             Telefon=local_phone | Mobil=phone | E-post=email | Betalningsvillkor=attr_int
             Kundtyp=attr_sv | Valuta=currency_of_person | Aktiv=attr_ja
@@ -388,7 +397,7 @@ SYSTEMS: dict[str, list[Export]] = {
             Bonuspoäng=attr_int | Registreringsdatum=day_of_person | Senaste köp=day_of_person
             Rabatt %=attr_int""", "\t", "utf-16"),
         Export("Orderrader.txt", """
-            Ordernummer=order_id | Radnr=line_no | Kundnummer=customer_ref | Orderdatum=day
+            Ordernummer=order_id | Radnr=line_no | Kundnummer=customer_ref@ | Orderdatum=day@
             Artikelnummer=product_id | Benämning=product | Antal=quantity | À-pris=money_comma
             Rabatt=money_comma | Radsumma=money_comma | Momssats=code | Butik=store_id
             Säljare=salesman""", "\t", "utf-16"),
@@ -400,7 +409,7 @@ SYSTEMS: dict[str, list[Export]] = {
             Fødselsdato=birth_dmy_dash | Køn=gender_da | CVR-nr.=cvr | Oprettet=day_dmy_person
             Nyhedsbrev=attr_ja_da | Saldo=attr_money_da""", ";", "cp1252"),
         Export("salgslinjer.csv", """
-            Ordrenr.=order_id | Linjenr.=line_no | Ordredato=day_dmy | Kundenr.=customer_ref
+            Ordrenr.=order_id | Linjenr.=line_no | Ordredato=day_dmy@ | Kundenr.=customer_ref@
             Varenr.=product_id | Varenavn=product | Varegruppe=category | Antal=quantity
             Stykpris=money_da | Rabat=money_da | Beløb i alt=money_da | Butik=store_id
             Betalingsform=label""", ";", "cp1252"),
@@ -413,8 +422,8 @@ SYSTEMS: dict[str, list[Export]] = {
             Medlem siden=day_dots_person | Samtykke e-post=attr_ja_no | Samtykke SMS=attr_ja_no
             Poengsaldo=attr_int | Medlemsnivå=attr""", ";", "utf-8-sig"),
         Export("kvitteringer.csv", """
-            Bongnummer=order_id | Bongdato=time_dots | Butikk=store_id | Kasse=code
-            Medlemsnummer=member | EAN=ean | Varetekst=product | Antall=quantity
+            Bongnummer=order_id | Bongdato=time_dots@ | Butikk=store_id | Kasse=code
+            Medlemsnummer=member@ | EAN=ean | Varetekst=product | Antall=quantity
             Pris=money_comma | Rabatt=money_comma | Sum=money_comma | Mva=money_comma
             """, ";", "utf-8-sig"),
     ],
@@ -426,8 +435,8 @@ SYSTEMS: dict[str, list[Export]] = {
             Markkinointilupa=attr_ja_fi | Kanta-asiakasnumero=member
             Liittymispäivä=day_dots_person | Asiakasryhmä=attr""", ";", "cp1252"),
         Export("tilausrivit.csv", """
-            Tilausnumero=order_id | Rivinumero=line_no | Tilauspäivä=day_dots
-            Asiakasnumero=customer_ref | Tuotenumero=product_id | Tuotenimi=product
+            Tilausnumero=order_id | Rivinumero=line_no | Tilauspäivä=day_dots@
+            Asiakasnumero=customer_ref@ | Tuotenumero=product_id | Tuotenimi=product
             Tuoteryhmä=category | Määrä=quantity | Yksikköhinta=money_comma
             Alennus=money_comma | Summa=money_comma | ALV=code | Valuutta=currency
             Myymälä=store_id""", ";", "cp1252"),
@@ -435,19 +444,19 @@ SYSTEMS: dict[str, list[Export]] = {
     "online_retail": [
         Export("Online Retail.csv", """
             InvoiceNo=order_id | StockCode=product_no | Description=product | Quantity=quantity
-            InvoiceDate=time_us | UnitPrice=money | CustomerID=customer_ref
-            Country=country_of""", encoding="cp1252"),
+            InvoiceDate=time_us@ | UnitPrice=money | CustomerID=customer_ref@
+            Country=country_of@""", encoding="cp1252"),
         Export("online_retail_II.csv", """
             Invoice=order_id | StockCode=product_no | Description=product | Quantity=quantity
-            InvoiceDate=time | Price=money | Customer ID=customer_ref_float
-            Country=country_of"""),
+            InvoiceDate=time@ | Price=money | Customer ID=customer_ref_float@
+            Country=country_of@"""),
     ],
     "olist": [
         Export("olist_customers_dataset.csv", """
             customer_id=customer_hash | customer_unique_id=customer_hash
             customer_zip_code_prefix=zip5 | customer_city=city | customer_state=region"""),
         Export("olist_orders_dataset.csv", """
-            order_id=order_hash | customer_id=customer_hash | order_status=label
+            order_id=order_hash_head | customer_id=customer_hash | order_status=label
             order_purchase_timestamp=time | order_approved_at=time
             order_delivered_carrier_date=time | order_delivered_customer_date=rare_time
             order_estimated_delivery_date=time"""),
@@ -470,7 +479,7 @@ SYSTEMS: dict[str, list[Export]] = {
     ],
     "instacart": [
         Export("orders.csv", """
-            order_id=id | user_id=customer_ref | eval_set=label | order_number=count
+            order_id=id | user_id=customer_ref | eval_set=label | order_number=order_count
             order_dow=count | order_hour_of_day=count | days_since_prior_order=days"""),
         Export("products.csv", """
             product_id=row_no | product_name=product | aisle_id=code | department_id=code"""),
@@ -484,7 +493,7 @@ SYSTEMS: dict[str, list[Export]] = {
             club_member_status=attr | fashion_news_frequency=attr | age=attr_int
             postal_code=postcode_hash"""),
         Export("articles.csv", """
-            article_id=article | product_code=product_no | prod_name=product
+            article_id=article_key | product_code=product_no | prod_name=product
             product_type_no=code | product_type_name=category | product_group_name=category
             graphical_appearance_no=code | graphical_appearance_name=category
             colour_group_code=code | colour_group_name=category | department_no=code
@@ -501,9 +510,9 @@ SYSTEMS: dict[str, list[Export]] = {
             HOMEOWNER_DESC=attr | HH_COMP_DESC=attr | HOUSEHOLD_SIZE_DESC=size_band
             KID_CATEGORY_DESC=attr | household_key=customer_id"""),
         Export("transaction_data.csv", """
-            household_key=customer_ref | BASKET_ID=order_id | DAY=count | PRODUCT_ID=product_no
+            household_key=customer_ref@ | BASKET_ID=order_id | DAY=count@ | PRODUCT_ID=product_no
             QUANTITY=quantity | SALES_VALUE=money | STORE_ID=code | RETAIL_DISC=money
-            TRANS_TIME=hhmm | WEEK_NO=count | COUPON_DISC=money | COUPON_MATCH_DISC=money"""),
+            TRANS_TIME=hhmm@ | WEEK_NO=count | COUPON_DISC=money | COUPON_MATCH_DISC=money"""),
         Export("product.csv", """
             PRODUCT_ID=id | MANUFACTURER=code | DEPARTMENT=category | BRAND=label
             COMMODITY_DESC=category | SUB_COMMODITY_DESC=category
@@ -511,7 +520,7 @@ SYSTEMS: dict[str, list[Export]] = {
     ],
     "adventureworks": [
         Export("DimCustomer.csv", """
-            CustomerKey=customer_id | GeographyKey=attr_int | CustomerAlternateKey=member
+            CustomerKey=customer_id | GeographyKey=attr_id | CustomerAlternateKey=member
             Title=empty | FirstName=given | MiddleName=initial | LastName=family
             NameStyle=attr_bit | BirthDate=birth | MaritalStatus=attr_letter | Suffix=empty
             Gender=gender | EmailAddress=email | YearlyIncome=attr_money
@@ -520,13 +529,13 @@ SYSTEMS: dict[str, list[Export]] = {
             AddressLine1=street | AddressLine2=street2 | Phone=phone
             DateFirstPurchase=day_of_person | CommuteDistance=attr""", "|", "utf-16"),
         Export("FactInternetSales.csv", """
-            ProductKey=product_no | OrderDateKey=day_key | DueDateKey=day_key
-            ShipDateKey=day_key | CustomerKey=customer_ref | PromotionKey=code
+            ProductKey=product_no | OrderDateKey=day_key@ | DueDateKey=day_key
+            ShipDateKey=day_key | CustomerKey=customer_ref@ | PromotionKey=code
             CurrencyKey=code | SalesTerritoryKey=code | SalesOrderNumber=sales_order
             SalesOrderLineNumber=line_no | RevisionNumber=code | OrderQuantity=quantity
             UnitPrice=money4 | ExtendedAmount=money4 | UnitPriceDiscountPct=share
             DiscountAmount=money | ProductStandardCost=money4 | TotalProductCost=money4
-            SalesAmount=money4 | TaxAmt=money4 | Freight=money4 | OrderDate=time
+            SalesAmount=money4 | TaxAmt=money4 | Freight=money4 | OrderDate=time@
             DueDate=time | ShipDate=time""", "|", "utf-16"),
     ],
     "northwind": [
@@ -535,7 +544,7 @@ SYSTEMS: dict[str, list[Export]] = {
             ContactTitle=title | Address=street | City=city | Region=region | PostalCode=zip
             Country=country_name | Phone=local_phone | Fax=local_phone"""),
         Export("Orders.csv", """
-            OrderID=id | CustomerID=northwind_ref | EmployeeID=code | OrderDate=time
+            OrderID=order_head | CustomerID=northwind_ref | EmployeeID=code | OrderDate=time
             RequiredDate=time | ShippedDate=rare_time | ShipVia=code | Freight=money
             ShipName=company_name | ShipAddress=street | ShipCity=city | ShipRegion=region
             ShipPostalCode=zip | ShipCountry=country_of"""),
@@ -545,17 +554,178 @@ SYSTEMS: dict[str, list[Export]] = {
     ],
     "superstore": [
         Export("Sample - Superstore.csv", """
-            Row ID=row_no | Order ID=sales_order | Order Date=day_us | Ship Date=day_us
-            Ship Mode=label | Customer ID=store_customer | Customer Name=name
-            Segment=segment | Country=country_of | City=city | State=region
+            Row ID=row_no | Order ID=sales_order | Order Date=day_us@ | Ship Date=day_us@
+            Ship Mode=label | Customer ID=store_customer@ | Customer Name=name@
+            Segment=segment@ | Country=country_of | City=city@ | State=region
             Postal Code=zip5 | Region=compass | Product ID=product_id | Category=category
             Sub-Category=category | Product Name=product | Sales=money4 | Quantity=quantity
             Discount=share | Profit=money4""", encoding="cp1252"),
+    ],
+    "stripe": [
+        Export("customers.csv", """
+            id=stripe_id | Description=free_or_empty | Email=email | Name=name
+            Created (UTC)=time_hm | Delinquent=attr_true | Card ID=customer_hash
+            Card Last4=last4 | Card Brand=attr | Card Exp Month=month | Card Address Line1=street
+            Card Address City=city | Card Address Country=country | Card Address Zip=zip
+            Total Spend=attr_money | Payment Count=attr_int | Refunded Volume=attr_money
+            Currency=currency_of_person | Plan=attr | Status=attr"""),
+        Export("payments.csv", """
+            id=charge_id | Description=product | Seller Message=label | Created date (UTC)=time
+            Amount=money_comma | Amount Refunded=money_comma | Currency=currency
+            Converted Amount=money_comma | Fee=money_comma | Taxes On Fee=money_comma
+            Status=label | Customer ID=stripe_ref | Customer Email=email | Captured=flag"""),
+    ],
+    "zendesk": [
+        Export("tickets_export.csv", """
+            Id=id | Requester=name | Requester id=customer_ref | Requester email=email
+            Submitter=name | Assignee=name | Group=label | Subject=free_text | Tags=rare_label
+            Status=label | Priority=label | Via=label | Ticket type=label
+            Created at=time | Updated at=time | Assigned at=rare_time | Solved at=rare_time
+            Satisfaction Score=label | Reopens=count | First reply time in minutes=count"""),
+    ],
+    "typeform": [
+        Export("responses.csv", """
+            Response ID=customer_hash | How likely are you to recommend us?=nps
+            What could we do better?=free_text | Email=email | Country=country_name
+            Submitted At=time | Started At=time | Network ID=short_hash"""),
+    ],
+    "ga4": [
+        Export("events.jsonl", """
+            event_date=day_key | event_timestamp=micros | event_name=event_word
+            user_pseudo_id=cookie_number | user_id=customer_ref | platform=label
+            device_category=device | page_location=url | item_id=product_id
+            transaction_id=order_id_unique"""),
+    ],
+    "marketing_campaign": [
+        Export("marketing_campaign.csv", """
+            ID=customer_id | Year_Birth=birth_year | Education=attr | Marital_Status=attr
+            Income=attr_money | Kidhome=attr_bit | Teenhome=attr_bit | Dt_Customer=day_dmy_person
+            Recency=attr_int | MntWines=attr_int | MntFruits=attr_int | MntMeatProducts=attr_int
+            NumDealsPurchases=attr_int | NumWebPurchases=attr_int | NumStorePurchases=attr_int
+            NumWebVisitsMonth=attr_int | AcceptedCmp3=attr_bit | AcceptedCmp4=attr_bit
+            Complain=attr_bit | Response=attr_bit""", "\t"),
+    ],
+    "telco": [
+        Export("WA_Fn-UseC_-Telco-Customer-Churn.csv", """
+            customerID=telco_id | gender=gender_word | SeniorCitizen=attr_bit | Partner=attr_yes
+            Dependents=attr_yes | tenure=attr_int | PhoneService=attr_yes | MultipleLines=attr_yes3
+            InternetService=attr | OnlineSecurity=attr_yes3 | StreamingTV=attr_yes3
+            Contract=attr | PaperlessBilling=attr_yes | PaymentMethod=attr
+            MonthlyCharges=attr_money | TotalCharges=attr_money | Churn=attr_yes"""),
+    ],
+    "mall": [
+        Export("Mall_Customers.csv", """
+            CustomerID=row_customer | Genre=gender_word | Age=attr_int
+            Annual Income (k$)=attr_int | Spending Score (1-100)=attr_int"""),
+    ],
+    "bank": [
+        Export("Churn_Modelling.csv", """
+            RowNumber=row_no | CustomerId=customer_id | Surname=family | CreditScore=attr_int
+            Geography=country_name | Gender=gender_word | Age=attr_int | Tenure=attr_int
+            Balance=attr_money | NumOfProducts=attr_int | HasCrCard=attr_bit
+            IsActiveMember=attr_bit | EstimatedSalary=attr_money | Exited=attr_bit"""),
+    ],
+    "economic": [
+        Export("kunder.csv", """
+            Kundenummer=customer_id | Navn=name | CVR-nummer=cvr | EAN-nummer=attr_empty
+            E-mail=email | Telefon og fax=phone | Adresse=street | Postnummer=zip4 | By=city
+            Land=land_da | Kundegruppe=attr_int | Betalingsbetingelse=attr | Valuta=currency_dkk
+            Saldo=attr_money_da | Spærret=attr_ja_da | Oprettelsesdato=day_dmy_person""",
+            ";", "cp1252"),
+        Export("fakturaer.csv", """
+            Fakturanummer=id | Kundenummer=customer_ref | Kundenavn=name | Fakturadato=day_dmy
+            Forfaldsdato=day_dmy | Nettobeløb=money_da | Moms=money_da | Bruttobeløb=money_da
+            Rest=money_da | Valuta=currency""", ";", "cp1252"),
+    ],
+    "tripletex": [
+        Export("kunder.csv", """
+            Kundenr=customer_id | Navn=name | Org.nr.=orgnr_no | E-post=email
+            Mobiltelefon=phone | Postadresse=street | Postnr=zip4 | Poststed=city
+            Land=land_no | Er privatperson=attr_ja_no | Kundeansvarlig=name
+            Opprettet dato=day_dots_person""", ";", "utf-8-sig"),
+        Export("ordrelinjer.csv", """
+            Ordrenr=order_id | Ordredato=day_dots@ | Kundenr=customer_ref@ | Produktnr=product_id
+            Beskrivelse=product | Antall=quantity | Enhetspris eks. mva=money_comma
+            Rabatt %=percent | MVA %=percent | Beløp eks. mva=money_comma
+            Beløp inkl. mva=money_comma""", ";", "utf-8-sig"),
+    ],
+    "netvisor": [
+        Export("asiakasrekisteri.csv", """
+            Asiakaskoodi=customer_id | Nimi=name | Y-tunnus=business_id | Osoite=street
+            Postinumero=zip5 | Kaupunki=city | Maa=land_fi | Puhelin=phone | Sähköposti=email
+            Yhteyshenkilö=name | Asiakasryhmä=attr | Saldo=attr_money_sv
+            Luontipäivä=day_dots_person""", ";", "cp1252"),
+        Export("myyntilaskut.csv", """
+            Laskunumero=id | Asiakaskoodi=customer_ref | Asiakkaan nimi=name
+            Laskupäivä=day_dots | Eräpäivä=day_dots | Summa=money_sv | ALV-summa=money_sv
+            Avoinna=money_sv | Tila=label""", ";", "cp1252"),
+    ],
+    "voyado": [
+        Export("contacts.csv", """
+            contactId=customer_hash | memberNumber=member | firstName=given | lastName=family
+            email=email | mobilePhone=phone | birthDay=birth | gender=gender | street=street
+            zipCode=zip | city=city | countryCode=country | acceptsEmail=attr_true
+            acceptsSms=attr_true | acceptsPostal=attr_true | registrationDate=time_iso
+            recruitedByStore=attr_store | memberLevel=attr | pointBalance=attr_int"""),
+        Export("transactions.csv", """
+            transactionId=order_id | lineNumber=line_no | contactId=hash_ref@
+            transactionDate=time_iso@ | storeExternalId=store_id | sku=product_id
+            articleName=product | quantity=quantity | grossPaidPrice=money | taxAmount=money
+            discountAmount=money | currency=currency | type=label"""),
+    ],
+    "prestashop": [
+        Export("customer_2024-05-01.csv", """
+            id_customer=customer_id | id_gender=attr_bit | firstname=given | lastname=family
+            email=email | birthday=birth | newsletter=attr_bit | optin=attr_bit | company=company
+            siret=attr_empty | active=attr_bit | date_add=time_of_person
+            date_upd=time_of_person""", ";"),
+        Export("order_detail.csv", """
+            id_order_detail=row_no | id_order=order_id | product_id=product_no
+            product_name=product | product_quantity=quantity | product_price=money4
+            reduction_percent=money | unit_price_tax_incl=money4 | total_price_tax_incl=money4
+            product_ean13=ean | product_weight=money4""", ";"),
+        Export("orders.csv", """
+            id_order=order_head | reference=order_ref | id_customer=customer_ref | id_carrier=code
+            payment=label | total_paid=money4 | total_products=money4 | total_shipping=money4
+            invoice_date=time | valid=bit | date_add=time""", ";"),
+    ],
+    "dynamics": [
+        Export("contacts.csv", """
+            contactid=guid | fullname=name | firstname=given | lastname=family
+            emailaddress1=email | telephone1=phone | mobilephone=phone
+            address1_line1=street | address1_city=city | address1_postalcode=zip
+            address1_country=country_name | birthdate=birth | gendercode=attr_code
+            donotemail=attr_true | donotphone=attr_true | jobtitle=title
+            parentcustomerid=guid_parent | createdon=time_iso | modifiedon=time_iso
+            statecode=attr_code | preferredcontactmethodcode=attr_code"""),
+    ],
+    "sakila": [
+        Export("customer.csv", """
+            customer_id=customer_id | store_id=attr_id | first_name=given | last_name=family
+            email=email | address_id=address_no | activebool=attr_tf | create_date=day_of_person
+            last_update=time_of_person | active=attr_bit"""),
+        Export("payment.csv", """
+            payment_id=id | customer_id=customer_ref | staff_id=code | rental_id=id
+            amount=money | payment_date=time"""),
+    ],
+    "square": [
+        Export("transactions.csv", """
+            Date=day_us | Time=clock_s | Time Zone=label | Gross Sales=money | Discounts=money
+            Net Sales=money | Tax=money | Tip=money | Total Collected=money | Source=label
+            Card=money | Cash=money | Transaction ID=short_hash | Payment ID=short_hash
+            Card Brand=label | PAN Suffix=last4_fact | Device Name=label | Staff Name=staff
+            Description=product | Location=category | Customer ID=short_hash_customer
+            Customer Name=name | Fee Percentage Rate=share"""),
     ],
 }  # fmt: skip
 
 
 KINDS |= {
+    "orgnr_pnr": Value(_organisation_number, "text", "national_id | organisation_number"),
+    "attr_id": Value(lambda r, _: str(r.randint(1, 12)), "text | integer", "attribute | none"),
+    "order_count": Value(lambda r, _: str(r.randint(1, 40)), "integer | text", "none | pseudonym"),
+    "group_of_person": Value(_one("General Wholesale"), "text", "attribute | none"),
+    "tax_number": Value(lambda *_: "", "text", "organisation_number | none | attribute"),
     "nick": Value(lambda r, n: f"{r.choice(GIVEN.split()).lower()}{n}", "text", "pseudonym | name"),
     "verdict": Value(_one("SUBSCRIBED UNSUBSCRIBED NEVER_SUBSCRIBED"), "text", "none | attribute"),
     "attr_gender": Value(_one("male female uncertain"), "text", "attribute"),
@@ -597,7 +767,8 @@ KINDS |= {
     "days": Value(_some(0.9, lambda r, _: f"{r.randint(0, 30)}.0"), "decimal | integer", "none"),
     "attr_one": Value(_some(0.3, _one("1.0")), "decimal | integer | boolean", "attribute"),
     "postcode_hash": Value(_hex, "text", "address | pseudonym"),
-    "article": Value(lambda r, _: f"0{r.randint(108775015, 108775075)}", "text", "none"),
+    "article": Value(lambda r, _: f"0{108775015 + r.randrange(ROWS)}", "text", "none"),
+    "article_key": Value(lambda _, n: f"0{108775015 + n}", "text", "none"),
     "product_text": Value(_sentence, "text", "none"),
     "price": Value(_number(0.001, 0.5, 15), "decimal", "none"),
     "age_band": Value(_one("19-24 25-34 35-44 65+"), "text", "attribute"),
@@ -618,4 +789,42 @@ KINDS |= {
     "store_customer": Value(lambda r, _: f"CG-{12000 + r.randrange(90)}", "text", "pseudonym"),
     "segment": Value(_one("Consumer,Corporate,Home Office", ","), "text", "none | attribute"),
     "compass": Value(_one("South West East Central"), "text", "none | address | attribute"),
+    "stripe_id": Value(lambda _, n: f"cus_{n * 7919:014x}", "text", "pseudonym"),
+    "stripe_ref": Value(lambda r, _: f"cus_{r.randrange(ROWS) * 7919:014x}", "text", "pseudonym"),
+    "charge_id": Value(lambda _, n: f"ch_{n * 7919:014x}", "text", "pseudonym | none"),
+    "free_or_empty": Value(_some(0.6, _sentence), "text", "free_text"),
+    "last4": Value(lambda r, _: str(r.randint(1000, 9999)), "text | integer", "attribute | none | pseudonym"),
+    "last4_fact": Value(lambda r, _: str(r.randint(1000, 9999)), "text | integer", "none | pseudonym"),
+    "month": Value(lambda r, _: str(r.randint(1, 12)), "integer", "attribute | none"),
+    "nps": Value(lambda r, _: str(r.randint(0, 10)), "integer", "none | attribute"),
+    "short_hash": Value(lambda r, _: f"{r.getrandbits(40):010x}", "text", "pseudonym | none | device"),
+    "short_hash_customer": Value(lambda r, _: f"{r.randrange(90) * 7919:010x}", "text", "pseudonym"),
+    "micros": Value(lambda r, _: str(1_700_000_000_000_000 + r.randrange(10**13)), "integer | timestamp", "none"),
+    "event_word": Value(_one("page_view add_to_cart purchase"), "text", "none"),
+    "cookie_number": Value(lambda r, _: f"{r.randrange(10**9)}.{r.randrange(10**9)}", "text", "device | pseudonym"),
+    "device": Value(_one("mobile desktop"), "text", "none | device"),
+    "birth_year": Value(lambda r, _: str(r.randint(1940, 2004)), "integer | text", "birth_date"),
+    "telco_id": Value(lambda _, n: f"{1000 + n}-VHVEG", "text", "pseudonym"),
+    "gender_word": Value(_one("Male Female"), "text", "attribute"),
+    "attr_yes": Value(_one("Yes No"), "boolean", "attribute | none"),
+    "attr_yes3": Value(_one("Yes,No,No internet service", ","), "text", "attribute"),
+    "row_customer": Value(lambda _, n: str(n + 1), "text | integer", "pseudonym"),
+    "attr_empty": Value(lambda *_: "", "text", "attribute | none | organisation_number"),
+    "currency_dkk": Value(_one("DKK EUR"), "text", "attribute | none"),
+    "orgnr_no": Value(_some(0.3, lambda r, _: f"9{r.randint(10000000, 99999999)}"), "text", "organisation_number"),
+    "land_no": Value(_one("Norge,Sverige", ","), "text", "attribute"),
+    "percent": Value(_one("0 10 25"), "integer | decimal", "none"),
+    "business_id": Value(_some(0.4, lambda r, _: f"{r.randint(1000000, 3999999)}-{r.randint(0, 9)}"), "text", "organisation_number"),
+    "attr_store": Value(_code("S", 9), "text", "attribute | none"),
+    "hash_ref": Value(lambda r, _: f"{r.randrange(90) * 104729:032x}", "text", "pseudonym"),
+    "order_ref": Value(lambda _, n: f"XKBKN{n:04d}", "text", "pseudonym | none"),
+    "guid": Value(lambda _, n: f"a1b2c3d4-0000-4000-8000-{n:012d}", "text", "pseudonym"),
+    "guid_parent": Value(_some(0.3, lambda r, _: f"a1b2c3d4-1111-4000-8000-{r.randrange(40):012d}"), "text", "pseudonym"),
+    "address_no": Value(lambda _, n: str(n + 5), "text | integer", "pseudonym | attribute | address"),
+    "attr_code": Value(_one("0 1 2"), "text | integer", "attribute | none"),
+    "order_head": Value(lambda _, n: str(536000 + n), "text | integer", "pseudonym | none"),
+    "order_hash_head": Value(lambda _, n: f"{n * 7919:032x}", "text", "pseudonym | none"),
+    "attr_tf": Value(_one("t f"), "boolean", "attribute | none"),
+    "clock_s": Value(_when("%H:%M:%S"), "text", "none"),
+    "staff": Value(_name, "text", "name | none"),
 }  # fmt: skip
