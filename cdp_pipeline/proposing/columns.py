@@ -285,7 +285,7 @@ def _fit(column: SampleColumn, said: Written, name: str) -> float:
     return share(column.values, content)
 
 
-def _is_measured(column: SampleColumn, said: Written) -> bool:
+def _is_measured(column: SampleColumn) -> bool:
     """Return whether what is called an id of sorts is a time of day, or a quantity."""
     found = meanings(column.title)[0]
     return bool(found) and found[-1] in ("time", "date", "count", "quantity", "period")
@@ -314,9 +314,9 @@ def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str
         return "contact_point"
     if several and share(column.values, "national_id") >= 0.95 and said.kind != "date":
         return "national_id"
-    if several and meaning in (None, "company_id"):
-        if share(column.values, "organisation_number") >= 0.95:
-            return "organisation_number"
+    is_company = meaning in (None, "company_id")
+    if several and is_company and share(column.values, "organisation_number") >= 0.95:
+        return "organisation_number"
     if several and meaning is None and said.kind == "text":
         plus = sum(
             n for value, n in column.values if value.startswith("+") and DETECTORS["phone"](value)
@@ -352,7 +352,7 @@ def _class(column: SampleColumn, meaning: str | None, said: Written) -> str:
             return "none"
         if personal == "pseudonym":
             is_id = said.kind in ("text", "integer") or not column.filled
-            return personal if is_id and not _is_measured(column, said) else "none"
+            return personal if is_id and not _is_measured(column) else "none"
         if personal == "free_text" and 0 < column.distinct <= _FEWEST_TEXTS:
             return "none"
         # A name that values do not bear out keeps its class while they are text of some kind.

@@ -104,10 +104,14 @@ KINDS: dict[str, Value] = {
     "given": Value(_one(GIVEN), "text", "name"),
     "family": Value(_one(FAMILY), "text", "name"),
     "name": Value(_name, "text", "name"),
-    "email": Value(lambda r, n: f"{r.choice(GIVEN.split()).lower()}{n}@example.com", "text", "email"),
+    "email": Value(
+        lambda r, n: f"{r.choice(GIVEN.split()).lower()}{n}@example.com", "text", "email"
+    ),
     "phone": Value(lambda r, _: f"+4670{r.randint(1000000, 9999999)}", "text", "phone"),
     "local_phone": Value(
-        _some(0.8, lambda r, _: f"070-{r.randint(100, 999)} {r.randint(10, 99)} {r.randint(10, 99)}"),
+        _some(
+            0.8, lambda r, _: f"070-{r.randint(100, 999)} {r.randint(10, 99)} {r.randint(10, 99)}"
+        ),
         "text",
         "phone",
     ),
@@ -121,7 +125,9 @@ KINDS: dict[str, Value] = {
     "zip5": Value(lambda r, _: f"{r.randint(1000, 99999):05d}", "text", "address"),
     "zip4": Value(lambda r, _: f"{r.randint(1000, 9999)}", "text", "address"),
     "country": Value(_one("SE NO DK FI"), "text", "attribute"),
-    "country_name": Value(_one("Sweden,Norway,Denmark,United Kingdom,France", ","), "text", "attribute"),
+    "country_name": Value(
+        _one("Sweden,Norway,Denmark,United Kingdom,France", ","), "text", "attribute"
+    ),
     "birth": Value(_when("%Y-%m-%d", 1940, 2004), "date", "birth_date"),
     "birth_dmy": Value(_when("%d.%m.%Y", 1940, 2004), "date", "birth_date", ("%d.%m.%Y",)),
     "gender": Value(_one("M F"), "text", "attribute"),
@@ -135,14 +141,14 @@ KINDS: dict[str, Value] = {
     "title": Value(_one("CEO,Buyer,Head of Sales,Owner,Store manager", ","), "text", "attribute"),
     "free_text": Value(_some(0.5, _sentence), "text", "free_text"),
     "cookie": Value(_hex, "text", "device"),
-    "ip": Value(
-        lambda r, _: ".".join(str(r.randint(1, 254)) for _ in range(4)), "text", "device"
-    ),
+    "ip": Value(lambda r, _: ".".join(str(r.randint(1, 254)) for _ in range(4)), "text", "device"),
     "latitude": Value(_number(55, 69, 6), "decimal", "address"),
     "language": Value(_one("sv nb da fi en"), "text", "attribute"),
     # what is known of a person
     "attr": Value(_one("gold silver bronze"), "text", "attribute"),
-    "attr_tags": Value(_some(0.5, _one("vip,newsletter;vip,wholesale", ";")), "text", "attribute | free_text"),
+    "attr_tags": Value(
+        _some(0.5, _one("vip,newsletter;vip,wholesale", ";")), "text", "attribute | free_text"
+    ),
     "attr_int": Value(lambda r, _: str(r.randint(0, 40)), "integer", "attribute | none"),
     "attr_money": Value(_number(0, 9000, 2), "decimal", "attribute | none"),
     "attr_flag": Value(_one("yes no"), "boolean", "attribute | none"),
@@ -151,8 +157,12 @@ KINDS: dict[str, Value] = {
     "attr_ja": Value(_one("Ja Nej"), "boolean", "attribute | none"),
     # ids
     "customer_id": Value(lambda _, n: str(7000000 + n), "text | integer", "pseudonym"),
-    "customer_ref": Value(lambda r, _: str(7000000 + r.randrange(ROWS)), "text | integer", "pseudonym"),
-    "customer_ref_float": Value(lambda r, _: f"{12000 + r.randrange(ROWS)}.0", "text | decimal", "pseudonym"),
+    "customer_ref": Value(
+        lambda r, _: str(7000000 + r.randrange(ROWS)), "text | integer", "pseudonym"
+    ),
+    "customer_ref_float": Value(
+        lambda r, _: f"{12000 + r.randrange(ROWS)}.0", "text | decimal", "pseudonym"
+    ),
     "customer_hash": Value(_hex, "text", "pseudonym"),
     "crm_id": Value(lambda _, n: f"0035g00000{n:05d}AAA", "text", "pseudonym"),
     "order_id": Value(lambda _, n: str(536000 + n // 2), "text | integer", "pseudonym | none"),
@@ -170,7 +180,9 @@ KINDS: dict[str, Value] = {
     "label": Value(_one("paid,pending,refunded,shipped", ","), "text", "none"),
     "category": Value(_one("Lamps,Chairs,Tables and desks,Garden", ","), "text", "none"),
     "product": Value(
-        lambda r, _: f"{r.choice(['White', 'Red', 'Oak'])} {r.choice(['lamp', 'chair', 'sofa'])} {r.randint(1, 9)}",
+        lambda r, _: (
+            f"{r.choice(['White', 'Oak'])} {r.choice(['lamp', 'chair', 'sofa'])} {r.randint(1, 9)}"
+        ),
         "text",
         "none",
     ),
@@ -188,7 +200,9 @@ KINDS: dict[str, Value] = {
     "flag": Value(_one("true false"), "boolean", "none"),
     "bit": Value(_one("0 1"), "boolean | integer", "none"),
     "ja": Value(_one("Ja Nej"), "boolean", "none"),
-    "url": Value(lambda r, _: f"https://example.com/p/{r.randint(1, 60)}", "text", "none | attribute"),
+    "url": Value(
+        lambda r, _: f"https://example.com/p/{r.randint(1, 60)}", "text", "none | attribute"
+    ),
     "empty": Value(lambda *_: "", "text", "none | attribute | free_text | name | address | phone"),
     # times
     "day": Value(_when("%Y-%m-%d"), "date", "none"),
@@ -199,13 +213,15 @@ KINDS: dict[str, Value] = {
     "time": Value(_when("%Y-%m-%d %H:%M:%S"), "timestamp", "none"),
     "rare_time": Value(_some(0.2, _when("%Y-%m-%d %H:%M:%S")), "timestamp", "none"),
     "time_of_person": Value(_when("%Y-%m-%d %H:%M:%S"), "timestamp", "none | attribute"),
-    "time_zone": Value(_when("%Y-%m-%d %H:%M:%S +0200"), "timestamp", "none", ("%Y-%m-%d %H:%M:%S %z",)),
+    "time_zone": Value(
+        _when("%Y-%m-%d %H:%M:%S +0200"), "timestamp", "none", ("%Y-%m-%d %H:%M:%S %z",)
+    ),
     "time_us": Value(_when("unpadded"), "timestamp", "none", ("%m/%d/%Y %H:%M",)),
     "time_iso": Value(_when("%Y-%m-%dT%H:%M:%S.000Z"), "timestamp", "none | attribute"),
     "time_hm": Value(_when("%Y-%m-%d %H:%M"), "timestamp", "none | attribute", ("%Y-%m-%d %H:%M",)),
     "time_dots": Value(_when("%d.%m.%Y %H.%M"), "timestamp", "none", ("%d.%m.%Y %H.%M",)),
     "clock": Value(_when("%H:%M"), "text", "none"),
-}  # fmt: skip
+}
 
 
 def _value(seed: str, kind: str, number: int) -> str:
@@ -272,7 +288,8 @@ SYSTEMS: dict[str, list[Export]] = {
             Lineitem requires shipping=flag | Lineitem taxable=flag
             Lineitem fulfillment status=label | Billing Name=name@ | Billing Street=street@
             Billing Address1=street | Billing Address2=street2 | Billing Company=company
-            Billing City=city@ | Billing Zip=zip@ | Billing Province=region | Billing Country=country
+            Billing City=city@ | Billing Zip=zip@ | Billing Province=region
+            Billing Country=country
             Billing Phone=phone@ | Shipping Name=name | Shipping Street=street
             Shipping Address1=street | Shipping Address2=street2 | Shipping Company=company
             Shipping City=city | Shipping Zip=zip | Shipping Province=region
@@ -738,9 +755,13 @@ KINDS |= {
         "text",
         "name | none | attribute",
     ),
-    "crm_parent": Value(_some(0.2, lambda r, _: f"0035g00000{r.randrange(99):05d}AAA"), "text", "pseudonym | none"),
+    "crm_parent": Value(
+        _some(0.2, lambda r, _: f"0035g00000{r.randrange(99):05d}AAA"), "text", "pseudonym | none"
+    ),
     "account_no": Value(lambda _, n: f"CD{n + 355118}", "text", "pseudonym | none"),
-    "country_of": Value(_one("Sweden,Norway,Denmark,United Kingdom,France", ","), "text", "none | attribute"),
+    "country_of": Value(
+        _one("Sweden,Norway,Denmark,United Kingdom,France", ","), "text", "none | attribute"
+    ),
     "land": Value(_one("Sverige,Norge", ","), "text", "attribute"),
     "land_da": Value(_one("Danmark,Sverige", ","), "text", "attribute"),
     "land_fi": Value(_one("Suomi,Ruotsi", ","), "text", "attribute"),
@@ -754,7 +775,9 @@ KINDS |= {
     "day_dots_person": Value(_when("%d.%m.%Y"), "date", "none | attribute", ("%d.%m.%Y",)),
     "gender_da": Value(_one("Mand Kvinde"), "text", "attribute"),
     "gender_fi": Value(_one("Mies Nainen"), "text", "attribute"),
-    "cvr": Value(_some(0.3, lambda r, _: str(r.randint(10000000, 99999999))), "text", "organisation_number"),
+    "cvr": Value(
+        _some(0.3, lambda r, _: str(r.randint(10000000, 99999999))), "text", "organisation_number"
+    ),
     "attr_ja_da": Value(_one("Ja Nej"), "boolean", "none | attribute"),
     "attr_ja_no": Value(_one("Ja Nei"), "boolean", "none | attribute"),
     "attr_ja_fi": Value(_one("Kyllä Ei"), "boolean", "none | attribute"),
@@ -775,14 +798,20 @@ KINDS |= {
     "attr_letter": Value(_one("A B U"), "text", "attribute"),
     "income_band": Value(_one("Under 15K,15-24K,250K+", ","), "text", "attribute"),
     "size_band": Value(_one("1 2 3 4 5+"), "text", "attribute"),
-    "hhmm": Value(lambda r, _: f"{r.randint(6, 22)}{r.randint(0, 59):02d}", "integer | text", "none"),
+    "hhmm": Value(
+        lambda r, _: f"{r.randint(6, 22)}{r.randint(0, 59):02d}", "integer | text", "none"
+    ),
     "pack": Value(_one("22 OZ,1 LB,6 PK", ","), "text", "none"),
     "initial": Value(_some(0.5, _one("A B C D E F G H I J K L")), "text", "name"),
     "day_key": Value(_when("%Y%m%d"), "integer | text | date", "none", ("%Y%m%d",)),
     "sales_order": Value(lambda _, n: f"SO{43697 + n // 2}", "text", "pseudonym | none"),
-    "northwind_id": Value(lambda _, n: f"K{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}DE", "text", "pseudonym"),
+    "northwind_id": Value(
+        lambda _, n: f"K{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}DE", "text", "pseudonym"
+    ),
     "northwind_ref": Value(
-        lambda r, _: (lambda n: f"K{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}DE")(r.randrange(ROWS)),
+        lambda r, _: (lambda n: f"K{chr(65 + n // 26 % 26)}{chr(65 + n % 26)}DE")(
+            r.randrange(ROWS)
+        ),
         "text",
         "pseudonym",
     ),
@@ -793,15 +822,27 @@ KINDS |= {
     "stripe_ref": Value(lambda r, _: f"cus_{r.randrange(ROWS) * 7919:014x}", "text", "pseudonym"),
     "charge_id": Value(lambda _, n: f"ch_{n * 7919:014x}", "text", "pseudonym | none"),
     "free_or_empty": Value(_some(0.6, _sentence), "text", "free_text"),
-    "last4": Value(lambda r, _: str(r.randint(1000, 9999)), "text | integer", "attribute | none | pseudonym"),
-    "last4_fact": Value(lambda r, _: str(r.randint(1000, 9999)), "text | integer", "none | pseudonym"),
+    "last4": Value(
+        lambda r, _: str(r.randint(1000, 9999)), "text | integer", "attribute | none | pseudonym"
+    ),
+    "last4_fact": Value(
+        lambda r, _: str(r.randint(1000, 9999)), "text | integer", "none | pseudonym"
+    ),
     "month": Value(lambda r, _: str(r.randint(1, 12)), "integer", "attribute | none"),
     "nps": Value(lambda r, _: str(r.randint(0, 10)), "integer", "none | attribute"),
-    "short_hash": Value(lambda r, _: f"{r.getrandbits(40):010x}", "text", "pseudonym | none | device"),
-    "short_hash_customer": Value(lambda r, _: f"{r.randrange(90) * 7919:010x}", "text", "pseudonym"),
-    "micros": Value(lambda r, _: str(1_700_000_000_000_000 + r.randrange(10**13)), "integer | timestamp", "none"),
+    "short_hash": Value(
+        lambda r, _: f"{r.getrandbits(40):010x}", "text", "pseudonym | none | device"
+    ),
+    "short_hash_customer": Value(
+        lambda r, _: f"{r.randrange(90) * 7919:010x}", "text", "pseudonym"
+    ),
+    "micros": Value(
+        lambda r, _: str(1_700_000_000_000_000 + r.randrange(10**13)), "integer | timestamp", "none"
+    ),
     "event_word": Value(_one("page_view add_to_cart purchase"), "text", "none"),
-    "cookie_number": Value(lambda r, _: f"{r.randrange(10**9)}.{r.randrange(10**9)}", "text", "device | pseudonym"),
+    "cookie_number": Value(
+        lambda r, _: f"{r.randrange(10**9)}.{r.randrange(10**9)}", "text", "device | pseudonym"
+    ),
     "device": Value(_one("mobile desktop"), "text", "none | device"),
     "birth_year": Value(lambda r, _: str(r.randint(1940, 2004)), "integer | text", "birth_date"),
     "telco_id": Value(lambda _, n: f"{1000 + n}-VHVEG", "text", "pseudonym"),
@@ -811,20 +852,32 @@ KINDS |= {
     "row_customer": Value(lambda _, n: str(n + 1), "text | integer", "pseudonym"),
     "attr_empty": Value(lambda *_: "", "text", "attribute | none | organisation_number"),
     "currency_dkk": Value(_one("DKK EUR"), "text", "attribute | none"),
-    "orgnr_no": Value(_some(0.3, lambda r, _: f"9{r.randint(10000000, 99999999)}"), "text", "organisation_number"),
+    "orgnr_no": Value(
+        _some(0.3, lambda r, _: f"9{r.randint(10000000, 99999999)}"), "text", "organisation_number"
+    ),
     "land_no": Value(_one("Norge,Sverige", ","), "text", "attribute"),
     "percent": Value(_one("0 10 25"), "integer | decimal", "none"),
-    "business_id": Value(_some(0.4, lambda r, _: f"{r.randint(1000000, 3999999)}-{r.randint(0, 9)}"), "text", "organisation_number"),
+    "business_id": Value(
+        _some(0.4, lambda r, _: f"{r.randint(1000000, 3999999)}-{r.randint(0, 9)}"),
+        "text",
+        "organisation_number",
+    ),
     "attr_store": Value(_code("S", 9), "text", "attribute | none"),
     "hash_ref": Value(lambda r, _: f"{r.randrange(90) * 104729:032x}", "text", "pseudonym"),
     "order_ref": Value(lambda _, n: f"XKBKN{n:04d}", "text", "pseudonym | none"),
     "guid": Value(lambda _, n: f"a1b2c3d4-0000-4000-8000-{n:012d}", "text", "pseudonym"),
-    "guid_parent": Value(_some(0.3, lambda r, _: f"a1b2c3d4-1111-4000-8000-{r.randrange(40):012d}"), "text", "pseudonym"),
-    "address_no": Value(lambda _, n: str(n + 5), "text | integer", "pseudonym | attribute | address"),
+    "guid_parent": Value(
+        _some(0.3, lambda r, _: f"a1b2c3d4-1111-4000-8000-{r.randrange(40):012d}"),
+        "text",
+        "pseudonym",
+    ),
+    "address_no": Value(
+        lambda _, n: str(n + 5), "text | integer", "pseudonym | attribute | address"
+    ),
     "attr_code": Value(_one("0 1 2"), "text | integer", "attribute | none"),
     "order_head": Value(lambda _, n: str(536000 + n), "text | integer", "pseudonym | none"),
     "order_hash_head": Value(lambda _, n: f"{n * 7919:032x}", "text", "pseudonym | none"),
     "attr_tf": Value(_one("t f"), "boolean", "attribute | none"),
     "clock_s": Value(_when("%H:%M:%S"), "text", "none"),
     "staff": Value(_name, "text", "name | none"),
-}  # fmt: skip
+}

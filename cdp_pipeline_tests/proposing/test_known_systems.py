@@ -1,4 +1,4 @@
-"""Exports with the headers of well-known systems: types, formats and classes, and that they load."""
+"""Exports with the headers of well-known systems: types, formats, classes, and that they load."""
 
 from __future__ import annotations
 
