@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp_pipeline.proposing.columns import ProposedColumn
-from cdp_pipeline.proposing.formats import plain_number
+from cdp_pipeline.proposing.formats import Numbers, plain_number
 from cdp_pipeline.proposing.shapes import share
 from cdp_pipeline.proposing.tables import ProposedTable, own_id
 from cdp_pipeline.proposing.words import channel_of, vocabulary
@@ -38,6 +38,7 @@ _BY_CONTACT = ("orders", "order_lines", "messages", "tickets", "surveys")
 _RECORD_ENTITIES = frozenset({"customer_records", "companies"})
 _CARRIED = frozenset({"attribute"})
 _MOST = 0.8
+_POINT, _COMMA = Numbers(), Numbers(",", "")
 
 
 @dataclass(frozen=True)
@@ -383,16 +384,47 @@ def _sum(column: ProposedColumn, table: ProposedTable) -> float:
 def _line_amount(table: ProposedTable) -> str | None:
     paid = _paid(table)
     if paid is not None:
-        return value(paid, "decimal(18,2)", "UTC")
+        return _signed(table, paid, value(paid, "decimal(18,2)", "UTC"))
     price, quantity = table.column("unit_price"), table.column("quantity")
     if price is None:
         return None
     whole = f"t.{price.name}" + (f" * t.{quantity.name}" if quantity is not None else "")
+    percent = table.column("discount_percent")
     discount = table.column("discount")
-    if discount is not None and discount.kind in ("integer", "decimal"):
+    if discount is not None and _is_share(discount):
+        whole += f" * (1 - coalesce(t.{discount.name}, 0))"
+    elif discount is not None and discount.kind in ("integer", "decimal"):
         is_negative = any(v.startswith("-") for v, _ in discount.sample.values)
         whole += f" {'+' if is_negative else '-'} coalesce(t.{discount.name}, 0)"
+    elif percent is not None and percent.kind in ("integer", "decimal"):
+        whole += f" * (1 - coalesce(t.{percent.name}, 0) / 100.0)"
     return f"cast({whole} as decimal(18, 2))"
+
+
+def _is_share(column: ProposedColumn) -> bool:
+    """Return whether a discount is a share of the price, as 0.25 is, and no amount of money."""
+    if column.kind != "decimal":
+        return False
+    found = [plain_number(v, _POINT) or plain_number(v, _COMMA) for v, _ in column.sample.values]
+    numbers = [float(text) for text in found if text is not None]
+    return bool(numbers) and max(numbers) <= 1 and min(numbers) >= 0 and max(numbers) > 0
+
+
+def _signed(table: ProposedTable, paid: ProposedColumn, amount: str | None) -> str | None:
+    """Return what was paid as negative where something came back, if the export does not say so."""
+    quantity = table.column("quantity")
+    if amount is None or quantity is None or quantity.kind not in ("integer", "decimal"):
+        return amount
+    has_minus = {
+        column.name: any(v.lstrip().startswith("-") for v, _ in column.sample.values)
+        for column in (quantity, paid)
+    }
+    if has_minus[paid.name] or not has_minus[quantity.name]:
+        return amount
+    doubt = f"{paid.name} is never negative: where {quantity.name} is, it is taken as paid back"
+    if doubt not in table.unsure:
+        table.unsure.append(doubt)
+    return f"case when t.{quantity.name} < 0 then -{amount} else {amount} end"
 
 
 def _channel(table: ProposedTable) -> str:
@@ -561,6 +593,8 @@ def _lines(table: ProposedTable, name: str, amount: str) -> StagingFile:
         ("discount_amount", ("discount",), "decimal(18,2)"),
     ):
         column = table.column(*meanings)
+        if column is not None and target == "discount_amount" and _is_share(column):
+            continue
         expression = value(column, kind, "UTC") if column is not None else None
         if expression is not None:
             columns[target] = expression

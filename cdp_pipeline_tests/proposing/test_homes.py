@@ -193,3 +193,35 @@ def test_nine_columns_in_ten_of_real_exports_are_right(name: str, least: float) 
 
     right, total, wrong, _ = score_sheet(SHEETS / f"{name}.yml", Path(os.environ["CDP_DATASETS"]))
     assert right >= least * total, wrong
+
+
+@pytest.mark.parametrize(
+    ("discounts", "said"),
+    [
+        (("0", "0.05", "0.25"), "* (1 - coalesce(t.discount, 0))"),
+        (("0.00", "5.50", "25.00"), "- coalesce(t.discount, 0)"),
+    ],
+)
+def test_a_discount_is_a_share_of_the_price_or_an_amount(
+    tmp_path: Path, discounts: tuple[str, ...], said: str
+) -> None:
+    rows = [
+        f"{n // 2},P{n % 7},{n + 30}.50,2,{discounts[n % 3]},2026-01-{n % 28 + 1:02d},C{n % 9}"
+        for n in range(60)
+    ]
+    header = "OrderID,ProductID,UnitPrice,Quantity,Discount,OrderDate,CustomerID"
+    (tmp_path / "order_details.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    files = proposed(tmp_path / "order_details.csv").files
+    assert said in next(text for name, text in files.items() if "order_lines" in name)
+
+
+def test_amounts_without_a_sign_are_paid_back_where_the_quantity_is_negative(
+    tmp_path: Path,
+) -> None:
+    # Such an export broke the rule that returns are negative, and nothing was published.
+    rows = [f"{n},P{n % 7},{-1 if n % 9 == 0 else 1},{n}.00,2026-01-05,C1" for n in range(60)]
+    header = "order_id,sku,quantity,total,order_date,customer_id"
+    (tmp_path / "sales.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    files = proposed(tmp_path / "sales.csv").files
+    orders = next(text for name, text in files.items() if "staging/orders/" in name)
+    assert "case when t.quantity < 0 then -t.total else t.total end" in orders
