@@ -19,7 +19,6 @@ from benchmarks.pipeline import RECORDS_PER_PERSON, write_company
 from cdp_pipeline.settings import find_home
 from cdp_pipeline.warehouse import Store
 
-
 _WITHOUT_LEARNING = " or ".join(
     f"group:{layer}" for layer in ("sources", "staging", "identity", "profiles", "insight")
 )

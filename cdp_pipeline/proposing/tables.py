@@ -286,6 +286,7 @@ def _candidates(
         if column.sample.distinct == column.sample.rows
         and column.kind in ("text", "integer")
         and column.meaning not in _NEVER_ALONE
+        and (table.entity not in FACTS or column.personal in ("none", "pseudonym"))
     ]
     listed += [list(pair) for pair in combinations(ids, 2)]
     times = [c for c in text_or_time if c.kind in ("date", "timestamp")]

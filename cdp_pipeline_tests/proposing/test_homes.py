@@ -179,6 +179,31 @@ def test_a_file_that_is_no_table_is_named_with_what_to_do(
     assert caught.value.hint
 
 
+def test_files_of_a_folder_that_are_no_tables_are_left_out_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    rows = [f"C{n},a{n}@a.se,2026-01-05" for n in range(20)]
+    text = "\n".join(["customer_id,email,created", *rows])
+    (folder / "customers.csv").write_text(text, encoding="utf-8")
+    (folder / "book.csv").write_bytes(b"PK\x03\x04rest")
+    (folder / "empty.csv").touch()
+    (tmp_path / "outside.csv").write_text(text, encoding="utf-8")
+    (folder / "linked.csv").symlink_to(tmp_path / "outside.csv")
+    proposal = proposed(folder)
+    assert [table.files[0].name for table in proposal.tables] == ["customers.csv"]
+    assert [said.split("/")[-1].split(" ")[0] for said in proposal.skipped] == [
+        "book.csv",
+        "empty.csv",
+    ]
+
+
+def test_a_buyers_phone_is_no_key_of_sales(tmp_path: Path) -> None:
+    rows = [f"{n // 2},+4670{1000000 + n},{n}.00,A{n % 7},2026-01-05" for n in range(60)]
+    text = "\n".join(["order_id,phone,amount,sku,order_date", *rows])
+    (tmp_path / "sales.csv").write_text(text, encoding="utf-8")
+    assert table_of(proposed(tmp_path / "sales.csv"), "sales").key == ["order_id", "sku"]
+
+
 def test_a_name_that_stands_for_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="stands for no file"):
         proposed(tmp_path / "nothing*.csv")
