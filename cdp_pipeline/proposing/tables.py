@@ -34,7 +34,9 @@ FACTS = frozenset(
     ]
 )
 _LEAST_SCORE = 2
-_NEVER_ALONE = frozenset({"description", "product_name", "full_name", "name", "street", "page"})
+_NEVER_ALONE = frozenset(
+    {"description", "product_name", "given_name", "family_name", "street", "city", "page"}
+)
 _FEWEST_PARENTS = 20
 _MOST_KEYS = 60
 _ADOPTED = 0.95

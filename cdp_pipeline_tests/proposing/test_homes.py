@@ -250,3 +250,11 @@ def test_amounts_without_a_sign_are_paid_back_where_the_quantity_is_negative(
     files = proposed(tmp_path / "sales.csv").files
     orders = next(text for name, text in files.items() if "staging/orders/" in name)
     assert "case when t.quantity < 0 then -t.total else t.total end" in orders
+
+
+def test_people_without_a_number_are_told_apart_by_their_whole_name(tmp_path: Path) -> None:
+    # A family name alone happened to be unique in the sample.
+    rows = [f"Ann{n % 5} Ek{n},Ann{n % 5},Ek{n},+4670{1000000 + n % 30}" for n in range(60)]
+    text = "\n".join(["full_name,first_name,last_name,phone", *rows])
+    (tmp_path / "contacts.csv").write_text(text, encoding="utf-8")
+    assert table_of(proposed(tmp_path / "contacts.csv"), "contacts").key == ["full_name"]
