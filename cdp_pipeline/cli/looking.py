@@ -28,7 +28,16 @@ from cdp_pipeline.warehouse.store import Store
 _SHOWN_ROWS = 100
 _DELIVERIES = """
     select source_table, file, status, rows_delivered as rows, rows_loaded as loaded,
-        rows_rejected as rejected, concat_ws(' ', reason, hint, drift) as "what to know"
+        rows_rejected as rejected,
+        -- What drifted says the reason again, with what it goes into.
+        concat_ws(
+            ' ',
+            case
+                when not coalesce(contains(drift, split_part(reason, '; ', 1)), false) then reason
+            end,
+            drift,
+            hint
+        ) as "what to know"
     from {table}
     order by source_table, sequence, file
 """

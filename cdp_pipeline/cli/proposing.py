@@ -132,6 +132,8 @@ def _say(folder: Path, proposal: Proposal, console: Console, *, reference: bool)
             f"{doubts} of {len(proposed.columns)}" if doubts else "-",
         )
     console.print(table)
+    for sentence in proposal.skipped:
+        console.print(f"left out: {sentence}", markup=False, highlight=False)
     for sentence in proposal.unsure[:_MOST_DOUBTS]:
         console.print(f"unsure: {sentence}", markup=False, highlight=False)
     if len(proposal.unsure) > _MOST_DOUBTS:

@@ -73,7 +73,7 @@ def read_csv(job: Job, work: Path, outcome: Outcome, before: Delivery | None) ->
             f' quote: "" at {contract.where("quote")} if its values are never quoted.',
         )
     match = _matched(job, text, outcome, before)
-    _refuse_swallowed(contract, text, match)
+    _refuse_swallowed(contract, text, match, outcome)
     link = work / "delivery.csv"
     # The engine expands wildcards in a path; this name has none.
     link.symlink_to(text.path.resolve())
@@ -200,7 +200,9 @@ def _with_unnamed(
     return (*named, unnamed_column(contract, places[0] + 1)) if is_used else named
 
 
-def _refuse_swallowed(contract: SourceTable, text: TextFile, match: HeaderMatch) -> None:
+def _refuse_swallowed(
+    contract: SourceTable, text: TextFile, match: HeaderMatch, outcome: Outcome
+) -> None:
     """Refuse a file in which a quoted value spans what are, line by line, records of their own."""
     typed = {
         place: contract.columns[name].kind
@@ -219,6 +221,7 @@ def _refuse_swallowed(contract: SourceTable, text: TextFile, match: HeaderMatch)
         values = [(row[p], kind) for row in rows if len(row) == width for p, kind in typed.items()]
         given = [_LOOKS_LIKE[kind].fullmatch(value.strip()) for value, kind in values if value]
         if number > 0 and given and all(given):
+            outcome.delivered = scanner.lines(text.path) - text.header_records
             raise UnreadableFileError(
                 f"a quoted value in record {number} spans {len(lines)} lines that are records of"
                 " their own: a quote is not closed",

@@ -43,7 +43,8 @@ class Delivery:
         ``loaded``, ``refused`` (nothing of it counts), or ``already_loaded`` (the same content
         came before, under another name).
     rows_delivered : int
-        Records in the file; for a refused file that cannot be parsed, its lines; 0 if unreadable.
+        Records in the file; for a refused file that cannot be parsed, its lines, as far as it
+        unpacks; 0 if it is no table.
     rows_loaded, rows_rejected : int
         Of a loaded file; together they are `rows_delivered`.
     drift : tuple of Drift

@@ -8,6 +8,7 @@ stays. Messages name columns, never values.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,6 +31,7 @@ DriftKind = Literal[
 
 
 _MOST_SHOWN = 3
+_MOST_NEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def match_header(
     if 2 * len(places) < len(contract.columns):
         return HeaderMatch(matched, (_no_header(contract, places),))
     new = [title for title, name in zip(header, matched, strict=True) if name is None]
-    drift += _missing(contract, missing, new, likeness)
-    drift += [_new(contract, title) for title in dict.fromkeys(new)]
+    gone, unclaimed = _missing(contract, missing, new, likeness)
+    drift += [*gone, *_news(contract, unclaimed)]
     order = [name for name in matched if name is not None]
     if order != [name for name in contract.columns if name in places]:
         drift.append(
@@ -170,9 +172,9 @@ def match_fields(
     # Of a nested object the declared fields are looked at, or the object itself, not both.
     named = {title for title, name in zip(fields, matched, strict=True) if name is not None}
     new = [title for title in fields if not _is_around(title, named) and title not in named]
-    drift += _missing(contract, missing, new, likeness)
-    outer = [title for title in new if not any(title.startswith(f"{t}.") for t in new)]
-    drift += [_new(contract, title) for title in outer]
+    gone, unclaimed = _missing(contract, missing, new, likeness)
+    outer = [title for title in unclaimed if not any(title.startswith(f"{t}.") for t in new)]
+    drift += [*gone, *_news(contract, outer)]
     return HeaderMatch(matched, tuple(drift))
 
 
@@ -228,8 +230,16 @@ def folded(title: str) -> str:
     return "".join(unicodedata.normalize("NFKC", title).casefold().split())
 
 
+def _is_like_a_value(title: str) -> bool:
+    """Return whether a name is an address or a long number: a value that stands where names do."""
+    has_number = re.fullmatch(r"[\d\s()+./-]+", title) and sum(c.isdigit() for c in title) >= 7
+    return bool(has_number) or re.search(r"\w@\w", title) is not None
+
+
 def _shown(title: str) -> str:
-    """Return a header name for people: short, and without control characters."""
+    """Return a header name for people: short, without control characters, and no value."""
+    if _is_like_a_value(title):
+        return "(hidden: its name looks like a value)"
     return repr("".join(c if c.isprintable() else "?" for c in title)[:60])
 
 
@@ -245,8 +255,11 @@ def _duplicate(contract: SourceTable, name: str, title: str, count: int) -> Drif
 
 def _missing(
     contract: SourceTable, missing: Sequence[str], new: Sequence[str], likeness: Likeness | None
-) -> list[Drift]:
-    """Return the drift of columns that the file lacks, with a guess at what they are called now."""
+) -> tuple[list[Drift], list[str]]:
+    """Return the drift of columns that the file lacks, and the new columns that are none of them.
+
+    A new column that looks like a missing one is named with it, as what it is called now.
+    """
     drift = []
     free = list(dict.fromkeys(new))
     for name in missing:
@@ -267,7 +280,7 @@ def _missing(
             message += f"; the file's new column {_shown(renamed)} looks like it"
             hint = f"If it was renamed, set name_in_file: {_shown(renamed)} at {place}."
         drift.append(Drift(kind, is_breaking, name, message, hint))
-    return drift
+    return drift, free
 
 
 def _renamed_to(
@@ -284,14 +297,23 @@ def _renamed_to(
     return by_folded[near[0]] if near else None
 
 
-def _new(contract: SourceTable, title: str) -> Drift:
-    return Drift(
-        "new_column",
-        False,
-        title,
-        f"column {_shown(title)} is new; the file was loaded without it",
-        f"Add it to columns at {contract.where('columns')} to load it from the next delivery on.",
-    )
+def _news(contract: SourceTable, titles: Sequence[str]) -> list[Drift]:
+    """Return the drift of columns the contract does not have; of very many only a count."""
+    hint = f"Add it to columns at {contract.where('columns')} to load it from the next delivery on."
+    drift = [
+        Drift(
+            "new_column",
+            False,
+            title if title.isprintable() and not _is_like_a_value(title) else _shown(title),
+            f"column {_shown(title)} is new; it is left out",
+            hint,
+        )
+        for title in titles[:_MOST_NEW]
+    ]
+    if more := len(titles) - len(drift):
+        message = f"{more} more columns are new; they are left out"
+        drift.append(Drift("new_column", False, "", message, hint))
+    return drift
 
 
 def unnamed_column(contract: SourceTable, place: int) -> Drift:
@@ -300,7 +322,7 @@ def unnamed_column(contract: SourceTable, place: int) -> Drift:
         "new_column",
         False,
         f"column {place}",
-        f"column {place} has values but no name; the file was loaded without it",
+        f"column {place} has values but no name; it is left out",
         f"Ask the owner, {contract.owner}, to name it, or not to deliver it.",
     )
 
@@ -315,6 +337,19 @@ def type_change(contract: SourceTable, name: str, file_type: str) -> Drift:
         f"column {_shown(column.name_in_file)} is {file_type.lower()} in the file, but the contract"
         f" says type: {column.kind}",
         f"Change the type at {contract.where(f'columns.{name}')}, or ask {contract.owner}.",
+    )
+
+
+def values_changed(contract: SourceTable, name: str, found: str, share: str) -> Drift:
+    """Return the breaking drift of a text column most of whose values are of another type."""
+    column = contract.columns[name]
+    return Drift(
+        "type_change",
+        True,
+        name,
+        f"column {_shown(column.name_in_file)} has other values than type: {column.kind} says:"
+        f" {found} ({share})",
+        f"Change type or format at {contract.where(f'columns.{name}')}, or ask {contract.owner}.",
     )
 
 

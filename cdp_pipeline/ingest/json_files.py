@@ -66,6 +66,7 @@ def read_jsonl(job: Job, work: Path, outcome: Outcome, before: Delivery | None) 
         shapes = wrong_shapes(con, contract, text)
         check_count(job, outcome, rows, shapes)
         judge_rows(con, job, outcome, rows, shapes)
+    _refuse_cut_off(text, outcome)
     fetch_raw_texts(contract, text, outcome)
 
     def value(record: str, column: str) -> str | None:
@@ -73,6 +74,15 @@ def read_jsonl(job: Job, work: Path, outcome: Outcome, before: Delivery | None) 
         return None if found is None else found if isinstance(found, str) else json.dumps(found)
 
     outcome.bad_values = bad_values(outcome, value)
+
+
+def _refuse_cut_off(text: TextFile, outcome: Outcome) -> None:
+    """Refuse a file whose last line is neither ended nor an object: others may be missing."""
+    last = outcome.rejects.get(text.rows)
+    if last is not None and not text.survey.is_ended and not last.column:
+        raise UnreadableFileError(
+            f"it ends in the middle of record {text.rows}: cut off", "Deliver it again, whole."
+        )
 
 
 def _source(link: Path, paths: Sequence[Path_]) -> str:

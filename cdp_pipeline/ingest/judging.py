@@ -6,8 +6,8 @@ Belongs here: everything decided after a file's rows are typed, for CSV and Parq
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Literal
 
 import duckdb.func
 import numpy as np
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from cdp_pipeline.ingest.contracts import SourceTable
 from cdp_pipeline.ingest.deliveries import Delivery
-from cdp_pipeline.ingest.diagnosis import diagnose
+from cdp_pipeline.ingest.diagnosis import Form, diagnose
+from cdp_pipeline.ingest.drift import Drift, values_changed
 from cdp_pipeline.ingest.jobs import Job, Outcome, Reject
 from cdp_pipeline.ingest.plain_text import UnreadableFileError
 from cdp_pipeline.ingest.typed_rows import (
@@ -30,8 +31,11 @@ from cdp_pipeline.warehouse.engine import Connection, identifier, literal
 
 _MOST_EXCEPTIONS = 5_000
 _LEAST_TO_SHRINK = 20
+_MOST_OF_A_COLUMN = 0.5
 _HASH_IN_MEMORY = 50_000_000
 Numbers = npt.NDArray[np.int64]
+_Repeats = Literal["the same", "an older version", "another"]
+"""What a row is beside the row with its key that was kept."""
 
 
 def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery | None) -> None:
@@ -44,6 +48,7 @@ def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery |
     share = bad.total() / outcome.delivered if outcome.delivered else 0.0
     forms = diagnose(contract, outcome)
     if share > contract.max_rejected_share:
+        outcome.drift += tuple(_changed_types(contract, bad, outcome.delivered, forms))
         most = "; ".join(
             f"{column + ': ' if column else ''}{why}"
             f"{f'; most of the values {forms[column][0]}' if column in forms else ''}"
@@ -71,6 +76,24 @@ def check_acceptance(contract: SourceTable, outcome: Outcome, before: Delivery |
             f"If the table really is empty now, set allow_empty: true at {contract.where()}.",
         )
     _refuse_shrunken(contract, outcome, before)
+
+
+def _changed_types(
+    contract: SourceTable,
+    bad: Mapping[tuple[str, str], int],
+    delivered: int,
+    forms: Mapping[str, Form],
+) -> Iterator[Drift]:
+    """Yield the columns of a refused text file whose values are of another type than before.
+
+    Most of them were not taken; a few bad values are mistakes in the source.
+    """
+    for (column, why), count in bad.items():
+        if column not in contract.columns or why.startswith(("missing", "duplicate")):
+            continue
+        if count >= _MOST_OF_A_COLUMN * delivered:
+            found = f"{why}; most {forms[column][0]}" if column in forms else why
+            yield values_changed(contract, column, found, f"{count} of {delivered} records")
 
 
 def _refuse_shrunken(contract: SourceTable, outcome: Outcome, before: Delivery | None) -> None:
@@ -103,8 +126,8 @@ def judge_rows(
     outcome.rejects = dict(shapes)
     for row, code in problems:
         outcome.rejects[_number(gaps, row)] = _reject_for(contract, int(code))
-    for row, is_same in duplicates.items():
-        outcome.rejects[_number(gaps, row)] = _duplicate_reject(contract, is_same)
+    for row, repeats in duplicates.items():
+        outcome.rejects[_number(gaps, row)] = _duplicate_reject(contract, repeats)
     outcome.loaded = rows - len(problems) - len(duplicates)
     outcome.has_problem_rows = bool(problems)
     if len(gaps) + len(duplicates) > _MOST_EXCEPTIONS:
@@ -134,18 +157,27 @@ def _reject_for(contract: SourceTable, code: int) -> Reject:
     return Reject(name, reason(column, contract), repair_hint(column, contract))
 
 
-def _duplicate_reject(contract: SourceTable, is_same: bool) -> Reject:
+def _duplicate_reject(contract: SourceTable, repeats: _Repeats) -> Reject:
     column = ", ".join(contract.key)
-    if is_same:
+    if repeats == "the same":
         return Reject(column, "duplicate key: the same row again", "Nothing to do.", True)
-    hint = f"Is {column} really the key? See {contract.where('key')}."
+    if repeats == "an older version":
+        reason = f"duplicate key: a row with a later {contract.changed_at} was kept"
+        return Reject(column, reason, "Nothing to do.", True)
+    here = contract.where("key")
+    hint = f"Is {column} really the key? See {here}."
+    if contract.delivery == "delta" and contract.changed_at is None:
+        hint += (
+            f" If rows are versions, name the column that tells the newest: changed_at at {here}."
+        )
     return Reject(column, "duplicate key: another row with this key was kept", hint)
 
 
-def _duplicates(con: Connection, job: Job, rows: int) -> dict[int, bool]:
-    """Return the rows that repeat a key and lose, and whether they equal the one before them.
+def _duplicates(con: Connection, job: Job, rows: int) -> dict[int, _Repeats]:
+    """Return the rows that repeat a key and lose, and what they are beside the one that is kept.
 
-    Of the rows with one key the latest by `changed_at` is kept, then the greatest by content.
+    Of the rows with one key the latest by `changed_at` is kept, then the greatest by content. In a
+    delta, a row with an earlier `changed_at` is a version that is past, and no mistake.
     """
     contract = job.contract
     key = ", ".join(identifier(name) for name in contract.key)
@@ -158,14 +190,23 @@ def _duplicates(con: Connection, job: Job, rows: int) -> dict[int, bool]:
     con.register("repeated", pa.table({"h": pa.array(repeated, type=pa.uint64())}))
     content = ", ".join(f"{identifier(name)} desc nulls last" for name in contract.columns)
     every = ", ".join(identifier(name) for name in contract.columns)
-    changed = f"{identifier(contract.changed_at)} desc nulls last, " if contract.changed_at else ""
+    changed, is_past = "", "false"
+    if contract.changed_at is not None:
+        changed = f"{identifier(contract.changed_at)} desc nulls last, "
+        if contract.delivery == "delta":
+            at = identifier(contract.changed_at)
+            is_past = f"{at} < max({at}) over (partition by {key})"
     found = con.execute(
-        f"select file_row_number, again > 1 from (select file_row_number,"
+        "select file_row_number, again > 1, coalesce(is_past, false) from (select file_row_number,"
         f" row_number() over (partition by {key} order by {changed}{content}, file_row_number)"
-        f" as place, row_number() over (partition by {every} order by file_row_number) as again"
+        f" as place, row_number() over (partition by {every} order by file_row_number) as again,"
+        f" {is_past} as is_past"
         f" from {good} and hash({key}) in (select h from repeated)) where place > 1"
     ).fetchall()
-    return {int(row): bool(is_same) for row, is_same in found}
+    return {
+        int(row): "the same" if is_same else "an older version" if is_older else "another"
+        for row, is_same, is_older in found
+    }
 
 
 def _repeated_hashes(con: Connection, query: str, rows: int) -> npt.NDArray[np.uint64]:
@@ -180,7 +221,7 @@ def _repeated_hashes(con: Connection, query: str, rows: int) -> npt.NDArray[np.u
     return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
-def _number_rows(con: Connection, job: Job, gaps: Numbers, duplicates: Mapping[int, bool]) -> None:
+def _number_rows(con: Connection, job: Job, gaps: Numbers, duplicates: Collection[int]) -> None:
     """Write the rows anew without the bad ones, each with its record number.
 
     Costs a second pass; a few exceptions are rather kept in the sidecar.

@@ -222,8 +222,7 @@ def _base_and_glob(contract: SourceTable, pattern: str, landing: Path) -> tuple[
 
 def _judged(path: Path, base: Path) -> LandedFile:
     """Return a found file with what speaks against opening it."""
-    # Undecodable bytes in a name must not reach JSON, SQL or a terminal.
-    name = path.relative_to(base).as_posix().encode("utf-8", "backslashreplace").decode()
+    name = _printable(path.relative_to(base).as_posix())
     try:
         real = path.resolve(strict=True)
         found = real.stat()
@@ -237,6 +236,12 @@ def _judged(path: Path, base: Path) -> LandedFile:
     if name.lower().endswith(_HALF_WRITTEN) or path.name.startswith("."):
         return LandedFile(path, name, "unstable", "named like a file that is still being written")
     return LandedFile(path, name)
+
+
+def _printable(name: str) -> str:
+    """Return a name without what must not reach JSON, SQL or a terminal, written as Python does."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _hashed(landed: LandedFile, cache: HashCache | None) -> LandedFile:

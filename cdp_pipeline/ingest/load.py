@@ -36,7 +36,7 @@ from cdp_pipeline.ingest.json_files import read_jsonl
 from cdp_pipeline.ingest.judging import check_acceptance
 from cdp_pipeline.ingest.landing import HashCache, LandedFile, discover, natural_order
 from cdp_pipeline.ingest.parquet_files import read_parquet
-from cdp_pipeline.ingest.plain_text import UnreadableFileError
+from cdp_pipeline.ingest.plain_text import UnreadableFileError, counted_records
 
 _REFUSED_SAMPLE = 1_000
 _SAME_TIME_NS = 1_000_000_000
@@ -325,6 +325,7 @@ def _outcome(job: Job, work: Path, before: Delivery | None) -> Outcome:
             )
     except UnreadableFileError as error:
         outcome.refusal, outcome.hint = error.reason, error.hint
+        outcome.delivered = outcome.delivered or counted_records(job.contract, job.file.path)
     except OSError as error:
         if error.errno is not None or not job.file.is_unchanged():
             _refuse_to_guess(job, error)

@@ -21,6 +21,7 @@ import numpy as np
 from cdp_pipeline.ingest.contracts import SourceTable
 
 _BLOCK = 1 << 20
+_SMALL_BLOCK = 1 << 14
 _BOM = codecs.BOM_UTF8
 _LONGEST_LINE = 1 << 24
 _TAIL = 1 << 16
@@ -86,6 +87,46 @@ def compression(contract: SourceTable, path: Path) -> str:
     if start[:2] == b"\x1f\x8b":
         return "gzip"
     return "zstd" if start == b"\x28\xb5\x2f\xfd" else "none"
+
+
+def counted_records(contract: SourceTable, path: Path) -> int:
+    """Return how many records a file that cannot be read seems to have: its lines, or its rows.
+
+    What is packed is counted as far as it unpacks; what is no table, or too large, counts as none.
+    """
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start.startswith(b"PAR1"):
+        return _parquet_rows(path)
+    if start.startswith(tuple(_OTHER_KINDS)):
+        return 0
+    packing = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}.get(start[:2], "none")
+    lines, is_ended, size = 0, True, 0
+    try:
+        with _damage_named(packing), _unpacked(path, packing) as source:
+            # What stands before the damage is not lost with it.
+            read = getattr(source, "read1", source.read)
+            while block := read(_SMALL_BLOCK):
+                lines += block.count(b"\n")
+                # The NUL after a line end of UTF-16 begins no line.
+                is_ended = block.rstrip(b"\0").endswith(b"\n")
+                size += len(block)
+                if packing != "none" and size > ALWAYS_ALLOWED_BYTES:
+                    return 0
+    except (UnreadableFileError, UnicodeError):
+        pass  # what unpacked before it counts
+    has_names = contract.header and contract.format == "csv"
+    return max(lines + (not is_ended) - has_names, 0)
+
+
+def _parquet_rows(path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError, ValueError):
+        return 0
 
 
 def wrong_encoding(contract: SourceTable, reason: str) -> UnreadableFileError:

@@ -236,8 +236,12 @@ class Scanner:
         if survey.quoting != "broken":
             return survey
         # Where quotes mean nothing any more, lines are the best count there is.
-        lines = Scanner(self.delimiter, -1, self.keeps_blank)._survey(path, is_exact=False)
-        return replace(survey, records=lines.records)
+        return replace(survey, records=self.lines(path))
+
+    def lines(self, path: Path) -> int:
+        """Count the lines of a file, whatever is quoted in it; blank ones are none."""
+        scanner = Scanner(self.delimiter, -1, self.keeps_blank)
+        return scanner._survey(path, is_exact=False).records
 
     def _quick_survey(self, path: Path) -> Survey | None:
         """Survey a file without quotes, mixed line ends and blank lines; None for others.

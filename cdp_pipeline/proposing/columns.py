@@ -43,10 +43,15 @@ _MONEY = frozenset(
 )
 _IDS = re.compile(r".*_id$|national_id|.*organisation_number|line_id|nickname")
 _LONG_TEXT = 5.0
+_FEWEST_PROSE = 20
+_MOST_LABELS = 50
+_FEWEST_NAMES = 20
 _FEWEST_TEXTS = 3
 """Up to so many different texts are labels, whoever wrote them."""
 _ALWAYS_NULL = frozenset({"NULL", "null", "\\N", "#N/A", "(null)", "NaN", "nan", "None"})
 _PERSONS_ONLY = frozenset({"name", "address", "attribute", "birth_date", "national_id"})
+_GENERIC = frozenset({"segment", "occupation", "preference", "satisfaction", "points"})
+_PERSON_WORDS = frozenset({"customer", "member", "person", "loyalty", "points", "prospect"})
 # Facts about a person's record, not about the person.
 _PLAIN = frozenset(
     {"created_at", "updated_at", "deleted", "active", "consent", "is_prospect", "date", "kind"}
@@ -131,7 +136,7 @@ def _proposed(
     meaning = ranked[0][0] if ranked and ranked[0][1] >= _NAME_DECIDES / 2 else None
     by_content = _by_content(column, said, meaning)
     unsure: list[str] = [said.doubt] if said.doubt and column.filled else []
-    if by_content == "record_id":
+    if by_content in ("record_id", "organisation_number"):
         meaning = by_content
     if by_content is not None and meaning is None:
         meaning = by_content
@@ -139,6 +144,8 @@ def _proposed(
     if len(ranked) > 1 and ranked[1][1] > 0.75 * ranked[0][1] and ranked[0][1] < 1:
         unsure.append(f"{ranked[0][0]} or {ranked[1][0]}? {ranked[0][1]:.0%} / {ranked[1][1]:.0%}")
     personal = _class(column, meaning, said)
+    if meaning == "description" and _is_prose(column):
+        personal = "free_text"
     kind, type_ = _type(column, meaning, said)
     if not column.filled:
         unsure.append("it has no values: judged by its name alone")
@@ -202,12 +209,41 @@ def _says_flag(title: str) -> bool:
 def _ranked(column: SampleColumn, said: Written) -> list[tuple[str, float]]:
     """Return the columns it may be, with both kinds of evidence in one figure, best first."""
     ranked = []
+    found = meanings(column.title)[0]
+    is_flag = found[-1:] == ["flag"] and said.kind in ("boolean", "integer")
     for place, (name, score) in enumerate(named_columns(column.title)):
-        if score < 1 / 3:
+        is_other_than_flag = is_flag and vocabulary().columns[name].content not in (
+            "flag",
+            "number",
+        )
+        if score < 1 / 3 or is_other_than_flag or _is_sorted_by(column, name, score):
+            continue
+        # Sales alone may be what was sold for; a sales territory is no amount.
+        if name == "amount" and score < 1 and not {"amount", "price"} & set(found):
             continue
         fit = _fit(column, said, name)
         ranked.append((score * (0.25 + 0.75 * fit) if fit >= _FITS else 0.0, -place, name))
     return [(name, score) for score, _, name in sorted(ranked, reverse=True) if score > 0]
+
+
+def _is_sorted_by(column: SampleColumn, name: str, score: float) -> bool:
+    """Return whether a column whose name hints at an id or a name only sorts rows into groups.
+
+    ``Contract`` and ``Member status`` number no contract and no member; a ``Store`` may well come
+    again and again.
+    """
+    spec, found = vocabulary().columns[name], meanings(column.title)[0]
+    is_hint = score < 1 or (spec.personal == "pseudonym" and not _names_text(column.title))
+    # "Number of products" counts them; "product number" tells them apart.
+    is_hint = is_hint or found[:1] == ["number"]
+    tells_apart = spec.content == "identifier" or name in ("name", "company_name")
+    return is_hint and tells_apart and _is_label(column)
+
+
+def _is_label(column: SampleColumn) -> bool:
+    """Return whether a few values come again and again: they sort rows, and name none of them."""
+    most = min(_MOST_LABELS, 0.2 * column.filled)
+    return 0 < column.distinct <= most
 
 
 def _fit(column: SampleColumn, said: Written, name: str) -> float:
@@ -226,6 +262,8 @@ def _fit(column: SampleColumn, said: Written, name: str) -> float:
     if content == "time":
         return 1.0 if said.kind in ("date", "timestamp") else 0.0
     if content == "number":
+        if _names_text(column.title):
+            return 0.0
         return 1.0 if said.kind in ("integer", "decimal") else 0.0
     if content == "birth":
         is_past = said.kind in ("date", "timestamp") and said.earliest < said.latest
@@ -236,12 +274,10 @@ def _fit(column: SampleColumn, said: Written, name: str) -> float:
     if content == "sequence":
         return 1.0 if share(column.values, "identifier") >= _NEARLY_ALL else 0.0
     if content == "identifier":
-        is_number = said.kind in ("decimal", "date", "timestamp", "boolean")
-        return (
-            0.0
-            if is_number and column.native == "varchar" and said.kind != "decimal"
-            else share(column.values, "identifier")
-        )
+        # An id may look like 12345.0, never like 12.50.
+        is_measure = said.kind == "decimal" and said.digits > 0 and not _names_text(column.title)
+        is_other = said.kind in ("date", "timestamp", "boolean") and column.native == "varchar"
+        return 0.0 if is_measure or is_other else share(column.values, "identifier")
     if content == "label" and said.kind in ("date", "timestamp"):
         return 0.0
     if content == "words" and column.distinct <= _FEWEST_TEXTS:
@@ -249,9 +285,19 @@ def _fit(column: SampleColumn, said: Written, name: str) -> float:
     return share(column.values, content)
 
 
+def _is_measured(column: SampleColumn) -> bool:
+    """Return whether what is called an id of sorts is a time of day, or a quantity."""
+    found = meanings(column.title)[0]
+    return bool(found) and found[-1] in ("time", "date", "count", "quantity", "period")
+
+
 def _words_each(column: SampleColumn) -> float:
     total = sum(count for _, count in column.values)
     return sum(len(value.split()) * count for value, count in column.values) / max(total, 1)
+
+
+def _is_prose(column: SampleColumn) -> bool:
+    return _words_each(column) >= _LONG_TEXT and column.distinct > _FEWEST_PROSE
 
 
 def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str | None:
@@ -268,7 +314,8 @@ def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str
         return "contact_point"
     if several and share(column.values, "national_id") >= 0.95 and said.kind != "date":
         return "national_id"
-    if several and meaning is None and share(column.values, "organisation_number") >= 0.95:
+    is_company = meaning in (None, "company_id")
+    if several and is_company and share(column.values, "organisation_number") >= 0.95:
         return "organisation_number"
     if several and meaning is None and said.kind == "text":
         plus = sum(
@@ -278,7 +325,7 @@ def _by_content(column: SampleColumn, said: Written, meaning: str | None) -> str
             return "phone"
         if share(column.values, "ip") >= _NEARLY_ALL:
             return "ip_address"
-        if _words_each(column) >= _LONG_TEXT and column.distinct > 20:
+        if _is_prose(column):
             return "body"
     return None
 
@@ -295,12 +342,17 @@ def _class(column: SampleColumn, meaning: str | None, said: Written) -> str:
     columns = vocabulary().columns
     if meaning is not None:
         return columns[meaning].personal
+    if said.kind == "text" and column.distinct >= _FEWEST_NAMES and _are_names(column):
+        return "name"
     named = named_columns(column.title)
     if named and named[0][1] >= _NAME_DECIDES:
         name = named[0][0]
         personal = columns[name].personal
-        if personal in ("pseudonym", "none"):
-            return personal if said.kind != "boolean" else "none"
+        if personal == "none" or _is_sorted_by(column, name, named[0][1]):
+            return "none"
+        if personal == "pseudonym":
+            is_id = said.kind in ("text", "integer") or not column.filled
+            return personal if is_id and not _is_measured(column) else "none"
         if personal == "free_text" and 0 < column.distinct <= _FEWEST_TEXTS:
             return "none"
         # A name that values do not bear out keeps its class while they are text of some kind.
@@ -309,17 +361,33 @@ def _class(column: SampleColumn, meaning: str | None, said: Written) -> str:
     return "none"
 
 
+def _are_names(column: SampleColumn) -> bool:
+    """Return whether values are put together as names of people are, whatever the header says.
+
+    Two or three capitalised words, of which first and last ones each come again in other names.
+    """
+    if share(column.values, "full_name") < _NEARLY_ALL:
+        return False
+    words = [value.split() for value, _ in column.values]
+    firsts, lasts = {w[0] for w in words}, {w[-1] for w in words}
+    return max(len(firsts), len(lasts)) < _NEARLY_ALL * len(words)
+
+
 def _type(column: SampleColumn, meaning: str | None, said: Written) -> tuple[str, str]:
     """Return the contract's kind and type."""
     spec = vocabulary().columns.get(meaning or "")
     kind = said.kind
     must_be_text = spec is not None and spec.type == "text"
+    if must_be_text and spec is not None and spec.content in ("", "label"):
+        # Of what a name only hints at, numbers that measure something stay numbers.
+        is_measure = _hints(column, meaning) or meaning == "size" or _is_pair(column)
+        must_be_text = not (is_measure and kind in ("integer", "decimal"))
     if must_be_text and not column.native.startswith(
         ("double", "float", "decimal", "boolean", "date", "timestamp")
     ):
         return "text", "text"
     is_named_text = meaning is None and _names_text(column.title)
-    if is_named_text and kind == "integer":
+    if is_named_text and kind in ("integer", "decimal"):
         return "text", "text"
     if (
         column.native == "varchar"
@@ -339,6 +407,16 @@ def _type(column: SampleColumn, meaning: str | None, said: Written) -> tuple[str
         digits = max(2 if meaning != "quantity" else 3, digits)
         return "decimal", f"decimal(18,{digits})"
     return kind, kind
+
+
+def _is_pair(column: SampleColumn) -> bool:
+    return {value for value, _ in column.values} == {"0", "1"}
+
+
+def _hints(column: SampleColumn, meaning: str | None) -> bool:
+    """Return whether a header only hints at a meaning, and its last word says no id or code."""
+    scores = dict(named_columns(column.title))
+    return scores.get(meaning or "", 0.0) < 1 and not _names_text(column.title)
 
 
 def _names_text(title: str) -> bool:
@@ -404,7 +482,8 @@ def in_context(columns: Sequence[ProposedColumn], entity: str | None) -> list[Pr
     """Return the columns with the classes they have in a table of an entity.
 
     In a table of persons whatever is known of a row is known of a person; in a table of products
-    or stores a name or a city is nobody's.
+    or stores a name or a city is nobody's. Elsewhere what sorts rows is known of a person only if
+    its name says so.
     """
     if entity in ("products", "stores", "inventory", "exchange_rates", "campaigns"):
         return [
@@ -415,15 +494,42 @@ def in_context(columns: Sequence[ProposedColumn], entity: str | None) -> list[Pr
             for column in columns
         ]
     if is_of_persons(columns, entity):
-        return [
-            replace(column, personal="attribute")
-            if column.personal == "none"
-            and (column.meaning is None or not _is_plain(column))
-            and column.kind != "timestamp"
-            else column
-            for column in columns
-        ]
-    return list(columns)
+        return [_of_person(column) for column in columns]
+    has_products = any(column.meaning in ("product_id", "product_name") for column in columns)
+    return [
+        replace(column, personal="none")
+        if (column.personal == "attribute" and _sorts_rows(column))
+        or (column.meaning == "description" and has_products)
+        else column
+        for column in columns
+    ]
+
+
+def _of_person(column: ProposedColumn) -> ProposedColumn:
+    """Return a column of a table of persons, where what is not plain is known of a person."""
+    if column.personal != "none" or column.kind == "timestamp":
+        return column
+    if column.meaning is not None and _is_plain(column):
+        return column
+    return replace(column, personal="pseudonym" if _is_key_like(column) else "attribute")
+
+
+def _is_key_like(column: ProposedColumn) -> bool:
+    """Return whether an unknown column tells all rows apart, by long codes or by what it is called.
+
+    Codes as long as a hash stand for the person in some other system.
+    """
+    sample = column.sample
+    if column.meaning is not None or not sample.distinct == sample.filled == sample.rows >= 20:
+        return False
+    is_code = share(sample.values, "uuid") + share(sample.values, "hash") >= _NEARLY_ALL
+    return is_code or (column.kind != "decimal" and column.title.strip().endswith(("ID", "Id")))
+
+
+def _sorts_rows(column: ProposedColumn) -> bool:
+    """Return whether a column sorts rows into groups, and its name speaks of no person."""
+    is_generic = column.meaning is None or column.meaning in _GENERIC
+    return is_generic and not set(meanings(column.title)[0]) & _PERSON_WORDS
 
 
 def _is_plain(column: ProposedColumn) -> bool:

@@ -28,7 +28,8 @@ _DATE = re.compile(r"(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})\.?")
 _NAMED_MONTH = re.compile(r"(\d{1,2})([- ])([A-Za-z]{3,9})\2(\d{2,4})")
 _PACKED = re.compile(r"(1[6-9]|20|21)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _TIME = re.compile(
-    r"(?P<sep>[T ]+)(?P<time>\d{1,2}:\d{2}(?P<sec>:\d{2})?(?P<frac>[.,]\d{1,9})?)"
+    r"(?P<sep>[T ]+)"
+    r"(?P<time>\d{1,2}(?P<mark>[:.])\d{2}(?P<sec>(?P=mark)\d{2})?(?P<frac>(?<=\d)[.,]\d{3,9})?)"
     r"(?P<ampm> ?[AaPp][Mm])?(?P<zone> ?(Z|[+-]\d{2}:?\d{2}|[+-]\d{2}))?$"
 )
 _PACKED_TIME = re.compile(r"(\d{8})[ T]?(\d{6})")
@@ -299,9 +300,10 @@ def _shape(value: str) -> tuple[str, str, int, int] | None:
 
 
 def _time_format(match: re.Match[str]) -> str:
-    text = match["sep"] + ("%I:%M" if match["ampm"] else "%H:%M")
+    mark = match["mark"]
+    text = match["sep"] + ("%I" if match["ampm"] else "%H") + mark + "%M"
     if match["sec"]:
-        text += ":%S"
+        text += f"{mark}%S"
     if match["frac"]:
         text += match["frac"][0] + "%f"
     if match["ampm"]:

@@ -26,6 +26,7 @@ from cdp_pipeline.proposing.tables import (
     ProposedTable,
     adopt_meanings,
     decide_delivery,
+    find_heads,
     find_key,
     find_owners,
     numbered_pattern,
@@ -85,6 +86,9 @@ def find_files(given: Sequence[str]) -> list[Path]:
         path = Path(name).expanduser()
         if path.is_dir():
             listed = sorted(p for p in path.rglob("*") if p.name.lower().endswith(_ENDINGS))
+            # A link that leads out of a folder is not what was meant by naming the folder.
+            root = path.resolve()
+            listed = [p for p in listed if p.resolve().is_relative_to(root)]
         elif path.exists():
             listed = [path]
         else:
@@ -133,7 +137,7 @@ def propose(
     Raises
     ------
     SampleError
-        If a file cannot be proposed for; the message names it and what to do.
+        If nothing can be proposed for any file; the message names one and what to do.
     """
     with tempfile.TemporaryDirectory(dir=spill) as name:
         work = Path(name)
@@ -142,12 +146,12 @@ def propose(
         with sealed_connection(
             files=allowed, spill=work / "engine", threads=2, memory_limit_gb=_MEMORY_GB
         ) as con:
-            samples = _samples(con, names, work, say)
+            skipped: list[str] = []
+            samples = _samples(con, names, work, say, skipped)
             tables = _tables(con, samples, frozenset(types))
             doubts: list[str] = []
-            proposal = Proposal(
-                tables, *_company(tables, country, currency, zone, doubts), unsure=doubts
-            )
+            company = _company(tables, country, currency, zone, doubts)
+            proposal = Proposal(tables, *company, unsure=doubts, skipped=skipped)
             _name_systems(con, tables)
             _finish(con, proposal, samples, types, say)
     _texts(proposal, reference=reference)
@@ -155,12 +159,27 @@ def propose(
 
 
 def _samples(
-    con: Connection, names: Mapping[Path, str], work: Path, say: Callable[[str], None]
+    con: Connection,
+    names: Mapping[Path, str],
+    work: Path,
+    say: Callable[[str], None],
+    skipped: list[str],
 ) -> dict[Path, Sample]:
-    samples = {}
+    """Return the samples of all files that are tables; the others are told in `skipped`.
+
+    Where none is, the first one's error is raised.
+    """
+    samples: dict[Path, Sample] = {}
+    first: SampleError | None = None
     for path, name in names.items():
         say(f"reading {path.name}")
-        samples[path] = read_sample(con, path, dialect_of(path), work, name)
+        try:
+            samples[path] = read_sample(con, path, dialect_of(path), work, name)
+        except SampleError as error:
+            first = first or error
+            skipped.append(" ".join(str(error).split()))
+    if not samples and first is not None:
+        raise first
     return samples
 
 
@@ -187,6 +206,8 @@ def _tables(
     adopt_meanings(tables)
     for table in tables:
         recognise(table, known)
+    find_heads(con, tables)
+    for table in tables:
         table.columns = in_context(table.columns, table.entity)
     return tables
 
@@ -266,6 +287,9 @@ def _name_systems(con: Connection, tables: Sequence[ProposedTable]) -> None:
     else:
         for table in tables:
             table.system = snake(table.files[0].parent.name, [], reserved)
+    for table in tables:
+        if table.lines is not None:
+            table.lines.system = table.system
     taken: set[tuple[str, str]] = set()
     for table in tables:
         name = _table_name(table, reserved)

@@ -18,6 +18,7 @@ _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]{2,}")
 _PHONE = re.compile(r"\+?[(]?[0-9][0-9 ()./\-\u00a0]{4,22}[0-9](\s?(x|ext\.?)\s?[0-9]+)?", re.I)
 _URL = re.compile(r"(https?://|www\.)\S+|[\w-]+(\.[\w-]+)*\.[a-z]{2,6}(/\S*)?", re.I)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_HASH = re.compile(r"[0-9a-f]{32,128}|[0-9A-Za-z+/]{22,86}={0,2}", re.I)
 _IP = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9a-f]{0,4}(:[0-9a-f]{0,4}){3,7}", re.I)
 _POSTCODES = (
     r"[0-9]{3} ?[0-9]{2}",  # SE, GR, CZ, SK
@@ -37,6 +38,8 @@ _STREET_WORDS = re.compile(
 )
 _NAME_WORD = r"[^\W\d_]+(?:['’\-.][^\W\d_]*)*\.?"
 _NAME = re.compile(rf"{_NAME_WORD}(?:,? {_NAME_WORD}){{0,4}}")
+_PART = r"[^\W\d_a-zà-öø-ÿ][^\W\d_]*(?:['’-][^\W\d_]+)*"
+_FULL_NAME = re.compile(rf"{_PART}(?: {_PART}\.?)? {_PART}")
 _LETTERS_ONLY = re.compile(r"[^\W\d_][^\d@]*")
 _IDENTIFIER = re.compile(r"[\w\-./:#|+]{1,64}")
 _NUMBER = re.compile(r"[+-]?[0-9][0-9 .,'\u00a0]*([eE][+-]?[0-9]+)?")
@@ -238,10 +241,12 @@ DETECTORS: Mapping[str, Callable[[str], bool]] = {
     "phone": _is_phone,
     "url": _full(_URL),
     "uuid": _full(_UUID),
+    "hash": _full(_HASH),
     "ip": _full(_IP),
     "postcode": _full(_POSTCODE),
     "street": _is_street,
     "name": _full(_NAME),
+    "full_name": _full(_FULL_NAME),
     "label": lambda value: len(value) <= 120,
     "place": _full(_LETTERS_ONLY),
     "identifier": _full(_IDENTIFIER),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cdp_pipeline.proposing.columns import ProposedColumn
-from cdp_pipeline.proposing.formats import plain_number
+from cdp_pipeline.proposing.formats import Numbers, plain_number
 from cdp_pipeline.proposing.shapes import share
 from cdp_pipeline.proposing.tables import ProposedTable, own_id
 from cdp_pipeline.proposing.words import channel_of, vocabulary
@@ -33,9 +33,12 @@ _IDENTITY = [
     "organisation_number",
     "company_name",
 ]
+_BY_CONTACT = ("orders", "order_lines", "messages", "tickets", "surveys")
+"""Facts whose customers may be known by their address only."""
 _RECORD_ENTITIES = frozenset({"customer_records", "companies"})
 _CARRIED = frozenset({"attribute"})
 _MOST = 0.8
+_POINT, _COMMA = Numbers(), Numbers(",", "")
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,8 @@ class StagingFile:
             shown = expression if plain == name else f"{expression} as {name}"
             note = ""
             if name in ("record_id", "event_id", "order_id") and "md5(" in expression:
-                dropped = ", ".join(f"{kind}: hashed" for kind in sorted(self.drops))
-                note = f" -- A hash, so that nobody's data is in it. {{drops {dropped}}}"
+                dropped = ", ".join(sorted(self.drops))
+                note = f" -- A hash, so that nobody's data is in it. {{drops {dropped}: hashed}}"
             lines.append(f"    {shown},{note}\n")
         return f"-- {self.comment}\n{self.head}select\n{''.join(lines)}{self.tail}\n"
 
@@ -326,7 +329,7 @@ def _buyer(table: ProposedTable, tables: Sequence[ProposedTable]) -> tuple[str, 
         source = source_of(owner, tables) if owner is not None else _buyers_source(table)
         return source, value(customer, "varchar", "UTC") or f"t.{customer.name}"
     contact = table.column("email", "phone")
-    if contact is not None and table.entity in ("orders", "order_lines"):
+    if contact is not None and table.entity in _BY_CONTACT:
         return _buyers_source(table), _hashed([contact])
     return None
 
@@ -381,16 +384,47 @@ def _sum(column: ProposedColumn, table: ProposedTable) -> float:
 def _line_amount(table: ProposedTable) -> str | None:
     paid = _paid(table)
     if paid is not None:
-        return value(paid, "decimal(18,2)", "UTC")
+        return _signed(table, paid, value(paid, "decimal(18,2)", "UTC"))
     price, quantity = table.column("unit_price"), table.column("quantity")
     if price is None:
         return None
     whole = f"t.{price.name}" + (f" * t.{quantity.name}" if quantity is not None else "")
+    percent = table.column("discount_percent")
     discount = table.column("discount")
-    if discount is not None and discount.kind in ("integer", "decimal"):
+    if discount is not None and _is_share(discount):
+        whole += f" * (1 - coalesce(t.{discount.name}, 0))"
+    elif discount is not None and discount.kind in ("integer", "decimal"):
         is_negative = any(v.startswith("-") for v, _ in discount.sample.values)
         whole += f" {'+' if is_negative else '-'} coalesce(t.{discount.name}, 0)"
+    elif percent is not None and percent.kind in ("integer", "decimal"):
+        whole += f" * (1 - coalesce(t.{percent.name}, 0) / 100.0)"
     return f"cast({whole} as decimal(18, 2))"
+
+
+def _is_share(column: ProposedColumn) -> bool:
+    """Return whether a discount is a share of the price, as 0.25 is, and no amount of money."""
+    if column.kind != "decimal":
+        return False
+    found = [plain_number(v, _POINT) or plain_number(v, _COMMA) for v, _ in column.sample.values]
+    numbers = [float(text) for text in found if text is not None]
+    return bool(numbers) and max(numbers) <= 1 and min(numbers) >= 0 and max(numbers) > 0
+
+
+def _signed(table: ProposedTable, paid: ProposedColumn, amount: str | None) -> str | None:
+    """Return what was paid as negative where something came back, if the export does not say so."""
+    quantity = table.column("quantity")
+    if amount is None or quantity is None or quantity.kind not in ("integer", "decimal"):
+        return amount
+    has_minus = {
+        column.name: any(v.lstrip().startswith("-") for v, _ in column.sample.values)
+        for column in (quantity, paid)
+    }
+    if has_minus[paid.name] or not has_minus[quantity.name]:
+        return amount
+    doubt = f"{paid.name} is never negative: where {quantity.name} is, it is taken as paid back"
+    if doubt not in table.unsure:
+        table.unsure.append(doubt)
+    return f"case when t.{quantity.name} < 0 then -{amount} else {amount} end"
 
 
 def _channel(table: ProposedTable) -> str:
@@ -456,6 +490,9 @@ def _sales(
         files.append(_orders(table, tables, place, name, ordered_at, amount, is_summed=is_summed))
         if not system_has_lines:
             files.append(_lines(table, name, amount))
+    summed = _line_amount(table.lines) if table.lines is not None else None
+    if table.entity == "orders" and ordered_at and amount is None and summed is not None:
+        files.append(_orders_of_lines(table, tables, place, name, ordered_at, summed))
     if not files:
         table.unsure.append(
             "no amount was recognised"
@@ -516,6 +553,33 @@ def _orders(
     )
 
 
+def _orders_of_lines(
+    table: ProposedTable,
+    tables: Sequence[ProposedTable],
+    place: Place,
+    name: str,
+    ordered_at: str,
+    amount: str,
+) -> StagingFile:
+    """Return the file of orders whose amounts stand in another table, of their lines."""
+    assert table.lines is not None
+    file = _orders(table, tables, place, name, ordered_at, "", is_summed=False)
+    file.columns["total_amount"] = "coalesce(p.total_amount, 0)"
+    order_id = _order_id(table.lines)
+    file.head = (
+        f"with paid as (\n    select\n        {order_id} as order_id,\n"
+        f"        sum({amount}) as total_amount,\n"
+        f"    from {table.lines.source} as t\n    group by {order_id}\n)\n\n"
+    )
+    file.tail += f"\nleft join paid as p\n    on {_order_id(table)} = p.order_id"
+    file.comment = f"One row per order of {table.system}, with the sum of its lines."
+    table.unsure.append(
+        "an order's amount is the sum of its lines: freight and discounts of a whole order are"
+        " not in it"
+    )
+    return file
+
+
 def _lines(table: ProposedTable, name: str, amount: str) -> StagingFile:
     columns = {
         "source": literal(table.system),
@@ -529,6 +593,8 @@ def _lines(table: ProposedTable, name: str, amount: str) -> StagingFile:
         ("discount_amount", ("discount",), "decimal(18,2)"),
     ):
         column = table.column(*meanings)
+        if column is not None and target == "discount_amount" and _is_share(column):
+            continue
         expression = value(column, kind, "UTC") if column is not None else None
         if expression is not None:
             columns[target] = expression
@@ -571,10 +637,19 @@ def _line_id(table: ProposedTable) -> str:
     product = table.column("product_id")
     if product is not None and order is not None and set(table.key) == {order.name, product.name}:
         return value(product, "varchar", "UTC") or f"t.{product.name}"
-    ordered = ", ".join(f"t.{name}" for name in table.key)
+    # Whatever of a person is in the key, lines that differ in nothing else are alike.
+    measures = ("product_id", "quantity", "unit_price", "discount", "line_amount", "amount")
+    ordered = ", ".join(
+        f"t.{column.name}"
+        for column in table.columns
+        if column.personal in ("none", "pseudonym")
+        and column is not order
+        and (column.name in table.key or column.meaning in measures)
+    )
     return (
         "cast(row_number() over (\n"
-        f"        partition by {_order_id(table)}\n        order by {ordered}\n    ) as varchar)"
+        f"        partition by {_order_id(table)}\n        order by {ordered or '1'}\n"
+        "    ) as varchar)"
     )
 
 

@@ -34,9 +34,13 @@ FACTS = frozenset(
     ]
 )
 _LEAST_SCORE = 2
+_NEVER_ALONE = frozenset(
+    {"description", "product_name", "given_name", "family_name", "street", "city", "page"}
+)
 _FEWEST_PARENTS = 20
 _MOST_KEYS = 60
 _ADOPTED = 0.95
+_HEAD_OF_LINES = 0.8
 _DATE_IN_NAME = re.compile(
     r"(?:19|20)\d{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?[0-3]\d)?(?:[-_T]?\d{4,6})?"
 )
@@ -65,6 +69,8 @@ class ProposedTable:
     buyers_of: ProposedTable | None = None
     """The table of customer records that its customer ids are found in."""
     contained: float = 0.0
+    lines: ProposedTable | None = None
+    """The table of lines that holds the amounts of these orders, which have none themselves."""
     feeds: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
 
@@ -155,10 +161,9 @@ def _leaning(table: ProposedTable, entity: str, said: frozenset[str]) -> float:
     if entity == "products":
         product = table.column("product_id", "record_id")
         repeats = product is not None and product.sample.distinct < 0.7 * product.sample.filled
-        spoken = table.has(
-            "customer_id", "order_id", "store_id", "campaign_id", "coupon_id", "quantity"
-        )
-        return -5.0 * (repeats or spoken)
+        spoken = table.has("customer_id", "order_id", "store_id", "campaign_id", "coupon_id")
+        is_sold = table.has("quantity") and not said & vocabulary().entities[entity].named
+        return -5.0 * (repeats or spoken or is_sold)
     if entity == "stores":
         store = table.column("store_id", "record_id")
         repeats = store is not None and store.sample.distinct < 0.7 * store.sample.filled
@@ -169,6 +174,8 @@ def _leaning(table: ProposedTable, entity: str, said: frozenset[str]) -> float:
         campaign = table.column("campaign_id", "record_id")
         repeats = campaign is not None and campaign.sample.distinct < 0.7 * campaign.sample.filled
         return -5.0 * (repeats or table.has("product_id", *CUSTOMER_IDS, "order_id"))
+    if entity in ("orders", "order_lines") and table.has("event_id", "event_type"):
+        return -3.0
     if entity == "orders":
         order = table.column("order_id", "record_id")
         if order is not None and order.sample.distinct < 0.95 * order.sample.filled:
@@ -274,7 +281,15 @@ def _candidates(
     text_or_time = [c for c in text_or_time if c.personal not in ("free_text",)]
     others = [c for c in usable if c not in ids and c not in text_or_time]
     listed += [[column] for column in ids]
-    listed += [[column] for column in text_or_time if column.sample.distinct == column.sample.rows]
+    # A time or a sentence that happens to be unique in a sample tells nothing apart.
+    listed += [
+        [column]
+        for column in text_or_time
+        if column.sample.distinct == column.sample.rows
+        and column.kind in ("text", "integer")
+        and column.meaning not in _NEVER_ALONE
+        and (table.entity not in FACTS or column.personal in ("none", "pseudonym"))
+    ]
     listed += [list(pair) for pair in combinations(ids, 2)]
     times = [c for c in text_or_time if c.kind in ("date", "timestamp")]
     listed += [[i, t] for i in ids for t in times]
@@ -364,6 +379,32 @@ def _adopted(table: ProposedTable, column: ProposedColumn, parent: ProposedTable
         personal="none" if "product" in known or "store" in known else "pseudonym",
         unsure=(*column.unsure, f"its values are those of {parent.files[-1].name}'s key"),
     )
+
+
+def find_heads(con: Connection, tables: Sequence[ProposedTable]) -> None:
+    """Recognise tables of orders whose amounts stand only in another table, of their lines."""
+    for lines in tables:
+        order = lines.column("order_id")
+        if lines.entity != "order_lines" or order is None:
+            continue
+        best: tuple[float, ProposedTable] | None = None
+        for head in tables:
+            own = head.column("order_id", "record_id")
+            if head.entity is not None or own is None or not _may_be_head(head, own):
+                continue
+            found = _contained(con, lines, order, head, own)
+            if found >= _HEAD_OF_LINES and (best is None or found > best[0]):
+                best = (found, head)
+        if best is not None:
+            best[1].entity, best[1].lines = "orders", lines
+
+
+def _may_be_head(table: ProposedTable, own: ProposedColumn) -> bool:
+    """Return whether each row may be an order: numbered, dated, and of somebody."""
+    when = table.column("ordered_at", "date", "created_at")
+    is_dated = when is not None and when.kind in ("date", "timestamp")
+    is_numbered = own.sample.distinct >= 0.95 * own.sample.rows
+    return is_dated and is_numbered and table.has(*CUSTOMER_IDS, "email", "phone", "store_id")
 
 
 def find_owners(con: Connection, tables: Sequence[ProposedTable]) -> None:

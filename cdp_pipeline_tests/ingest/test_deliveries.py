@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import os
 import random
 from pathlib import Path
@@ -17,7 +18,7 @@ from cdp_pipeline.ingest import (
     landed_state,
     load_contracts,
 )
-from cdp_pipeline_tests.ingest.conftest import READER, Shop, ShopMaker
+from cdp_pipeline_tests.ingest.conftest import HEADER, READER, Shop, ShopMaker
 
 DELTA = "delivery: delta"
 
@@ -446,3 +447,69 @@ def test_a_full_disk_is_no_fault_of_the_file(shop: Shop, monkeypatch: pytest.Mon
         shop.load()
     monkeypatch.undo()
     assert shop.load_one().status == "loaded"
+
+
+def test_versions_of_a_row_in_one_delta_are_no_mistakes(make_shop: ShopMaker) -> None:
+    # A log of changes was refused: half of its rows were versions that later rows replaced.
+    shop = make_shop(
+        'delivery: delta\nchanged_at: paid_at\ndelete_marker: {column: is_gift, equals: "true"}'
+    )
+
+    def version(order: str, pieces: int, hour: int, gone: str = "no") -> str:
+        return f"{order},Ada,{pieces},2.50,2024-01-01,2024-01-01 {hour:02d}:00:00,{gone}"
+
+    shop.land_rows("orders_1.csv", version("o1", 1, 8), version("o2", 1, 8))
+    shop.load()
+    shop.land_rows(
+        "orders_2.csv",
+        *(version("o1", 2, 10, "yes"), version("o1", 3, 11), version("o1", 1, 9)),
+        *(version("o2", 5, 9), version("o2", 5, 10, "yes")),
+    )
+    delivery = shop.load_one()
+    assert (delivery.status, delivery.rows_loaded, delivery.rows_rejected) == ("loaded", 2, 3)
+    assert shop.rows("order_id, pieces") == [("o1", 3)]
+    assert {row[2] for row in shop.rejected()} == {
+        "duplicate key: a row with a later paid_at was kept"
+    }
+
+
+def test_rows_that_repeat_a_key_in_a_delta_ask_for_what_tells_the_newest(
+    make_shop: ShopMaker,
+) -> None:
+    shop = make_shop("delivery: delta\nmax_rejected_share: 0.5")
+    shop.land_rows("orders.csv", _order(1), _order(1).replace("Ada", "Bo"))
+    assert shop.load_one().rows_rejected == 1
+    ((hint,),) = shop.rejected("repair_hint")
+    assert "changed_at" in hint
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        (("\n".join([HEADER, *map(_order, range(9))]) + "\n").encode("utf-16"), 9),
+        ("\n".join([HEADER, *map(_order, range(9))]).encode("utf-16-le")[:-1], 9),
+        (gzip.compress("\n".join([HEADER, *map(_order, range(9))]).encode()) + b"more", 9),
+        (b"PK\x03\x04 no table", 0),
+    ],
+)
+def test_the_records_of_a_file_that_cannot_be_read_are_counted_by_its_lines(
+    shop: Shop, content: bytes, lines: int
+) -> None:
+    shop.land("orders.csv", content)
+    delivery = shop.load_one()
+    assert (delivery.status, delivery.rows_refused) == ("refused", lines)
+
+
+def test_records_that_an_unclosed_quote_swallowed_are_counted(shop: Shop) -> None:
+    rows = [_order(number) for number in range(20)]
+    rows[3] = rows[3].replace("Ada", '"Ada')
+    rows[9] = rows[9].replace("Ada", 'Ada"')
+    shop.land_rows("orders.csv", *rows)
+    delivery = shop.load_one()
+    assert "a quote is not closed" in delivery.reason
+    assert delivery.rows_refused == 20
+
+
+def test_a_name_that_would_steer_a_terminal_is_written_out(shop: Shop) -> None:
+    shop.land_rows("orders\x1b[31m\n\x07.csv", _order(1))
+    assert shop.load_one().file == "orders\\x1b[31m\\n\\x07.csv"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from cdp_pipeline.ingest import (
     Delivery,
@@ -36,9 +37,7 @@ def test_a_file_that_keeps_its_contract_has_no_drift(shop: Shop) -> None:
 def test_a_new_column_is_left_out_and_reported(shop: Shop) -> None:
     shop.land_rows("orders.csv", f"{ROW},red", header=f"{HEADER},colour")
     delivery = shop.load_one()
-    assert _messages(delivery) == [
-        ("new_column", False, "column 'colour' is new; the file was loaded without it")
-    ]
+    assert _messages(delivery) == [("new_column", False, "column 'colour' is new; it is left out")]
     assert delivery.drift[0].hint.startswith("Add it to columns at shop.yml:")
     assert delivery.rows_loaded == 1
 
@@ -128,7 +127,50 @@ def test_a_changed_parquet_type_refuses_the_file(make_shop: ShopMaker) -> None:
 
 def test_a_changed_csv_type_refuses_the_file_by_its_bad_rows(shop: Shop) -> None:
     shop.land_rows("orders.csv", *(f"o{n},Ada,one,2.50,,," for n in range(9)))
-    assert "pieces: not a whole number (9 records)" in shop.load_one().reason
+    delivery = shop.load_one()
+    assert "pieces: not a whole number (9 records)" in delivery.reason
+    assert _messages(delivery) == [
+        (
+            "type_change",
+            True,
+            "column 'pieces' has other values than type: integer says: not a whole number"
+            " (9 of 9 records)",
+        )
+    ]
+
+
+def test_values_in_another_form_are_a_change_of_type_that_says_the_form(shop: Shop) -> None:
+    shop.land_rows("orders.csv", *(f'o{n},Ada,1,"2,5{n}",,,' for n in range(9)))
+    (drift,) = shop.load_one().drift
+    assert (drift.kind, drift.column) == ("type_change", "amount")
+    assert "most have ',' as decimal sign (9 of 9 records)" in drift.message
+
+
+def test_a_few_bad_values_are_no_change_of_type(shop: Shop) -> None:
+    shop.land_rows("orders.csv", *(f"o{n},Ada,{'one' if n < 3 else n},2.50,,," for n in range(9)))
+    delivery = shop.load_one()
+    assert (delivery.status, delivery.drift) == ("refused", ())
+
+
+@pytest.mark.parametrize("kind", ["missing", "type", "header twice", "cut off", "too many bad"])
+def test_a_refused_delivery_leaves_the_table_byte_for_byte(shop: Shop, kind: str) -> None:
+    rows = [f"o{n},Ada,{n},2.50,2024-01-01,,no" for n in range(30)]
+    shop.land_rows("orders_1.csv", *rows)
+    shop.load()
+    before = {path: path.read_bytes() for path in shop.store.rglob("*.parquet")}
+    current = shop.rows()
+    broken = {
+        "missing": "\n".join([HEADER.replace("amount", "x"), *rows]) + "\n",
+        "type": "\n".join([HEADER, *(row.replace("2.50", "2,50 kr") for row in rows)]) + "\n",
+        "header twice": "\n".join([f"{HEADER},amount", *(f"{row},1" for row in rows)]) + "\n",
+        "cut off": "\n".join([HEADER, *rows])[:-20],
+        "too many bad": "\n".join([HEADER, *(row.replace("2024-01", "2024-13") for row in rows)]),
+    }
+    shop.land("orders_2.csv", broken[kind])
+    assert shop.load_one().status == "refused"
+    after = {p: p.read_bytes() for p in shop.store.rglob("*.parquet") if p in before}
+    assert after == before
+    assert shop.rows() == current
 
 
 def test_a_column_that_drifted_names_the_published_columns_it_goes_into() -> None:
@@ -169,8 +211,8 @@ def test_drift_is_a_table_with_what_it_touches(shop: Shop) -> None:
     assert READER.execute(f"select drift from ({entries})").fetchall() == [
         (
             "column 'customer' is missing (it goes into golden_profiles.name);"
-            " column 'kund' is new; the file was loaded without it;"
-            " column 'colour' is new; the file was loaded without it",
+            " column 'kund' is new; it is left out;"
+            " column 'colour' is new; it is left out",
         )
     ]
     assert READER.execute(drift_table([], {}).sql).fetchall() == []

@@ -83,3 +83,31 @@ def test_a_duration_that_is_none_is_named_with_its_line(tmp_path: Path, text: st
     with pytest.raises(ContractError, match=r"shop.yml:6.*expected_every: is a number and hours"):
         ShopMaker(tmp_path)(f"expected_every: {text}")
     assert load_contracts(tmp_path / "nowhere") == []
+
+
+def test_a_source_has_the_freshness_policy_that_its_contract_says() -> None:
+    import dagster as dg
+
+    from cdp_pipeline.defs.automation import with_freshness
+    from cdp_pipeline.settings import find_home
+    from cdp_pipeline_tests.homes import ROOT
+
+    @dg.asset(key=["sources", "crm_contacts"])
+    def contacts() -> None: ...
+
+    @dg.asset(key=["sources", "crm_anything"])
+    def anything() -> None: ...
+
+    policies = [
+        next(iter(asset.specs)).freshness_policy
+        for asset in with_freshness([contacts, anything], find_home(ROOT))
+    ]
+    expected = [
+        dg.FreshnessPolicy.time_window(warn_window=_days(1), fail_window=_days(2)),
+        dg.FreshnessPolicy.time_window(warn_window=_days(1.5), fail_window=_days(2)),
+    ]
+    assert policies == expected
+
+
+def _days(count: float) -> dt.timedelta:
+    return dt.timedelta(days=count)

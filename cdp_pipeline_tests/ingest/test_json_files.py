@@ -120,3 +120,21 @@ def test_json_lines_in_a_csv_contract_are_named(make_shop: ShopMaker) -> None:
     delivery = shop.load_one()
     assert delivery.reason == "it looks like JSON Lines, but the contract says format: csv"
     assert delivery.hint.startswith("Change `format:` at shop.yml:")
+
+
+def test_a_file_that_ends_within_an_object_is_refused_as_cut_off(shop: Shop) -> None:
+    whole = "\n".join(_order(number) for number in range(9))
+    shop.land("orders.jsonl", whole[:-5])
+    delivery = shop.load_one()
+    assert delivery.reason == "it ends in the middle of record 9: cut off"
+    assert delivery.rows_refused == 9
+
+
+def test_keys_that_are_values_are_not_shown(shop: Shop) -> None:
+    keys = [f"kim{number}@example.se" for number in range(60)] + ["19811218-9876"]
+    shop.land("orders.jsonl", _order(1, **dict.fromkeys(keys, 1)))
+    delivery = shop.load_one()
+    assert delivery.status == "loaded"
+    assert "example.se" not in repr(delivery)
+    assert "9876" not in repr(delivery)
+    assert delivery.drift[-1].message == "11 more columns are new; they are left out"

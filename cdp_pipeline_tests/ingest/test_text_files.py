@@ -216,7 +216,7 @@ def test_columns_without_names_are_noise_unless_they_hold_something(shop: Shop) 
     assert shop.load_one().drift == ()
     shop.land_rows("orders.csv", "o1,Ada,1,1,,,,x,", header=HEADER + ",,")
     (drift,) = shop.load_one().drift
-    assert drift.message == "column 8 has values but no name; the file was loaded without it"
+    assert drift.message == "column 8 has values but no name; it is left out"
 
 
 def test_records_may_end_with_a_delimiter_that_the_header_lacks(shop: Shop) -> None:

@@ -179,6 +179,31 @@ def test_a_file_that_is_no_table_is_named_with_what_to_do(
     assert caught.value.hint
 
 
+def test_files_of_a_folder_that_are_no_tables_are_left_out_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    rows = [f"C{n},a{n}@a.se,2026-01-05" for n in range(20)]
+    text = "\n".join(["customer_id,email,created", *rows])
+    (folder / "customers.csv").write_text(text, encoding="utf-8")
+    (folder / "book.csv").write_bytes(b"PK\x03\x04rest")
+    (folder / "empty.csv").touch()
+    (tmp_path / "outside.csv").write_text(text, encoding="utf-8")
+    (folder / "linked.csv").symlink_to(tmp_path / "outside.csv")
+    proposal = proposed(folder)
+    assert [table.files[0].name for table in proposal.tables] == ["customers.csv"]
+    assert [said.split("/")[-1].split(" ")[0] for said in proposal.skipped] == [
+        "book.csv",
+        "empty.csv",
+    ]
+
+
+def test_a_buyers_phone_is_no_key_of_sales(tmp_path: Path) -> None:
+    rows = [f"{n // 2},+4670{1000000 + n},{n}.00,A{n % 7},2026-01-05" for n in range(60)]
+    text = "\n".join(["order_id,phone,amount,sku,order_date", *rows])
+    (tmp_path / "sales.csv").write_text(text, encoding="utf-8")
+    assert table_of(proposed(tmp_path / "sales.csv"), "sales").key == ["order_id", "sku"]
+
+
 def test_a_name_that_stands_for_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="stands for no file"):
         proposed(tmp_path / "nothing*.csv")
@@ -193,3 +218,43 @@ def test_nine_columns_in_ten_of_real_exports_are_right(name: str, least: float) 
 
     right, total, wrong, _ = score_sheet(SHEETS / f"{name}.yml", Path(os.environ["CDP_DATASETS"]))
     assert right >= least * total, wrong
+
+
+@pytest.mark.parametrize(
+    ("discounts", "said"),
+    [
+        (("0", "0.05", "0.25"), "* (1 - coalesce(t.discount, 0))"),
+        (("0.00", "5.50", "25.00"), "- coalesce(t.discount, 0)"),
+    ],
+)
+def test_a_discount_is_a_share_of_the_price_or_an_amount(
+    tmp_path: Path, discounts: tuple[str, ...], said: str
+) -> None:
+    rows = [
+        f"{n // 2},P{n % 7},{n + 30}.50,2,{discounts[n % 3]},2026-01-{n % 28 + 1:02d},C{n % 9}"
+        for n in range(60)
+    ]
+    header = "OrderID,ProductID,UnitPrice,Quantity,Discount,OrderDate,CustomerID"
+    (tmp_path / "order_details.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    files = proposed(tmp_path / "order_details.csv").files
+    assert said in next(text for name, text in files.items() if "order_lines" in name)
+
+
+def test_amounts_without_a_sign_are_paid_back_where_the_quantity_is_negative(
+    tmp_path: Path,
+) -> None:
+    # Such an export broke the rule that returns are negative, and nothing was published.
+    rows = [f"{n},P{n % 7},{-1 if n % 9 == 0 else 1},{n}.00,2026-01-05,C1" for n in range(60)]
+    header = "order_id,sku,quantity,total,order_date,customer_id"
+    (tmp_path / "sales.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    files = proposed(tmp_path / "sales.csv").files
+    orders = next(text for name, text in files.items() if "staging/orders/" in name)
+    assert "case when t.quantity < 0 then -t.total else t.total end" in orders
+
+
+def test_people_without_a_number_are_told_apart_by_their_whole_name(tmp_path: Path) -> None:
+    # A family name alone happened to be unique in the sample.
+    rows = [f"Ann{n % 5} Ek{n},Ann{n % 5},Ek{n},+4670{1000000 + n % 30}" for n in range(60)]
+    text = "\n".join(["full_name,first_name,last_name,phone", *rows])
+    (tmp_path / "contacts.csv").write_text(text, encoding="utf-8")
+    assert table_of(proposed(tmp_path / "contacts.csv"), "contacts").key == ["full_name"]
