@@ -130,7 +130,7 @@ def constrain(
         ``identity.record_clusters``, ``identity.decided_pairs`` and ``identity.decision_report``.
     """
     decisions = _decisions(con)
-    known = _known(con, decisions, columns)
+    known = known_records(con, decisions, columns)
     day = rows(con, "select as_of_on from sources.run_clock")[0][0]
     judged = judge(decisions, known, day, clean_sources)
     standing = [j.decision for j in judged if j.is_obeyed]
@@ -162,7 +162,7 @@ def _decisions(con: duckdb.DuckDBPyConnection) -> list[Decision]:
     return list(found.values())
 
 
-def _known(
+def known_records(
     con: duckdb.DuckDBPyConnection, decisions: Sequence[Decision], columns: IdentityColumns
 ) -> dict[Key, Known]:
     """Return what is known of the delivered records that decisions name."""
@@ -665,7 +665,10 @@ def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Non
 def obeyed_count(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Return figures of the decisions, after ``constrain``."""
     return {
-        "decisions": number(con, "select count(*) from identity_report"),
+        "decisions": number(
+            con,
+            "select count(*) from identity_report where decision <> 'one_record_per_customer'",
+        ),
         "not obeyed": number(
             con,
             "select count(*) from identity_report where not is_obeyed"

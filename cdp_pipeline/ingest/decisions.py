@@ -107,6 +107,18 @@ class RejectedDecision:
 
 
 @dataclass(frozen=True)
+class CustomerRow:
+    """A row that names customers in place of records: it is rejected, unless it is made one."""
+
+    line: int
+    decision: str
+    customer_id: str
+    other_customer_id: str
+    decided_by: str | None
+    why: str
+
+
+@dataclass(frozen=True)
 class ReadDecisions:
     """What the files say.
 
@@ -118,11 +130,14 @@ class ReadDecisions:
         Rows that are none.
     undecided
         Rows of a review queue in which nobody has decided yet.
+    of_customers
+        Of the rejected rows, those that name customers in place of records.
     """
 
     pairs: tuple[DecidedPair, ...]
     rejected: tuple[RejectedDecision, ...]
     undecided: int
+    of_customers: tuple[CustomerRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,10 +149,11 @@ class _Withdrawal:
 
 
 class _RowError(Exception):
-    def __init__(self, reason: str, hint: str) -> None:
+    def __init__(self, reason: str, hint: str, *, names_customers: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.hint = hint
+        self.names_customers = names_customers
 
 
 def decisions_state(folder: Path) -> dict[str, tuple[int, int]]:
@@ -172,6 +188,7 @@ def read_texts(
     found: dict[DecidedPair, tuple[str, int]] = {}
     withdrawals: list[tuple[_Withdrawal, str, int]] = []
     rejected: list[RejectedDecision] = []
+    of_customers: list[CustomerRow] = []
     undecided = 0
     for name, content in sorted(files, key=lambda file: hashlib.sha256(file[1]).hexdigest()):
         for line, row in _rows(name, content, rejected):
@@ -186,12 +203,15 @@ def read_texts(
                     found[read] = (name, line)
             except _RowError as error:
                 rejected.append(RejectedDecision(name, line, error.reason, error.hint))
+                if error.names_customers:
+                    of_customers.append(_customer_row(line, row))
     pairs = _whole_decisions(found, rejected)
     pairs = _withdrawn(pairs, withdrawals, rejected)
     return ReadDecisions(
         tuple(sorted(pairs, key=lambda p: (p.decision_id, p.keys))),
         tuple(sorted(rejected, key=lambda r: (r.file, r.line, r.reason))),
         undecided,
+        tuple(of_customers),
     )
 
 
@@ -317,11 +337,26 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
+def _customer_row(line: int, row: Mapping[str, str]) -> CustomerRow:
+    return CustomerRow(
+        line,
+        _WORDS[_word(row)],
+        row["customer_id"],
+        row["other_customer_id"],
+        row.get("decided_by") or None,
+        row["why"],
+    )
+
+
+def _word(row: Mapping[str, str]) -> str:
+    return row.get("decision", "").lower().replace("-", "_").replace(" ", "_")
+
+
 def _read_row(
     row: Mapping[str, str], renamed: Mapping[str, str]
 ) -> DecidedPair | _Withdrawal | None:
     """Return what a row says; None where nobody has decided."""
-    said = row.get("decision", "").lower().replace("-", "_").replace(" ", "_")
+    said = _word(row)
     if not said:
         if "rank" in row:
             return None
@@ -366,6 +401,7 @@ def _keys(row: Mapping[str, str], renamed: Mapping[str, str]) -> tuple[Key, Key]
             raise _RowError(
                 "the row names customers, whose ids may change, and no records",
                 "`cdp decisions --add FILE` writes down the records they are today.",
+                names_customers=True,
             )
         raise _RowError(
             "source, record_id, other_source or other_record_id is empty",

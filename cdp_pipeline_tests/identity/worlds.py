@@ -68,6 +68,13 @@ def world(rows: Sequence[Row], *, threads: int = 1) -> duckdb.DuckDBPyConnection
     con = duckdb.connect()
     con.execute(f"set threads = {threads}")
     con.execute(_TABLES)
+    _deliver(con, rows)
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+    return con
+
+
+def _deliver(con: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
     for number, row in enumerate(rows):
         full = {"source": "crm", "record_id": str(number), "kind": "person", **row}
         names = ", ".join(full)
@@ -76,9 +83,12 @@ def world(rows: Sequence[Row], *, threads: int = 1) -> duckdb.DuckDBPyConnection
             f" ({', '.join('?' for _ in full)})",
             list(full.values()),
         )
-    con.execute("set enable_external_access = false")
-    con.execute("set lock_configuration = true")
-    return con
+
+
+def redeliver(con: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
+    """Deliver other customer records in place of those before."""
+    con.execute("delete from staging.customer_records")
+    _deliver(con, rows)
 
 
 def keep(con: duckdb.DuckDBPyConnection, made: dict[str, str]) -> None:
@@ -99,8 +109,9 @@ def linked(
     con: duckdb.DuckDBPyConnection,
     columns: IdentityColumns | None = None,
     model: LinkageModel | None = None,
+    *texts: str,
 ) -> LinkageModel:
-    """Run standardising, training (unless a model is given) and linking."""
+    """Run standardising, training (unless a model is given), linking and what was decided."""
     columns = columns or load_identity_columns()
     keep(con, standardise(con, columns))
     keep(con, shared_identifiers(con, columns))
@@ -108,7 +119,7 @@ def linked(
     made = link(con, model, columns)
     made["identity.linked_clusters"] = made.pop("identity.record_clusters")
     keep(con, made)
-    decide(con, model, columns)
+    decide(con, model, columns, (), *texts)
     return model
 
 
