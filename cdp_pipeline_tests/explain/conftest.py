@@ -59,6 +59,7 @@ TABLES = (
     "shared_identifiers",
     "record_pairs",
     "record_clusters",
+    "decided_pairs",
     "identity_map",
     "customer_aliases",
     "customer_history",
