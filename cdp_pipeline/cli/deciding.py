@@ -186,7 +186,7 @@ def list_decisions(home: Home, *, as_json: bool, console: Console) -> None:
                     "state": j.state,
                     "is_obeyed": j.is_obeyed,
                     "reason": j.reason or None,
-                    "effect": reported.get(decision_id, "waits for the next `cdp run`"),
+                    "effect": reported.get(decision_id, "from the next `cdp run` on"),
                     "records": len(j.decision.records),
                     "decided_by": pair.decided_by,
                     "decided_at": str(pair.decided_at) if pair.decided_at else None,
