@@ -14,7 +14,8 @@ import pytest
 
 from cdp_pipeline_tests.homes import DemoHome
 
-pytestmark = pytest.mark.slow
+# Seven runs of the whole pipeline.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 # What both people are to have again, row by row, as if they had never been merged.
 RESTORED = ("customer_measures", "consents", "orders", "golden_profiles", "contact_permissions")
