@@ -333,6 +333,8 @@ def _own_text(home: Home) -> str:
 def _releases(home: Home) -> list[Release]:
     """Return the releases that are kept, newest first."""
     folder = home.exports / "releases"
+    if not folder.is_dir():
+        return []
     names = [f.name for f in folder.iterdir() if not f.name.startswith(".")]
     found = [release for name in names if (release := open_release(home.exports, name))]
     return sorted(found, key=lambda r: str(r.manifest["created_at"]), reverse=True)
