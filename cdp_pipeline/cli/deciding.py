@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Make = Callable[["Connection", Stamp, Sequence["Decision"]], Plan]
 _TABLES = tuple(dict.fromkeys((*planning.TABLES, *standing.TABLES)))
 _MOST_SHOWN = 20
+_NEXT = "from the next `cdp run` on"
 
 
 def decide(
@@ -186,7 +187,7 @@ def list_decisions(home: Home, *, as_json: bool, console: Console) -> None:
                     "state": j.state,
                     "is_obeyed": j.is_obeyed,
                     "reason": j.reason or None,
-                    "effect": reported.get(decision_id, "from the next `cdp run` on"),
+                    "effect": reported.get(decision_id, _NEXT) if j.is_obeyed else None,
                     "records": len(j.decision.records),
                     "decided_by": pair.decided_by,
                     "decided_at": str(pair.decided_at) if pair.decided_at else None,
