@@ -339,7 +339,7 @@ class Warehouse:
         files = [path for version in job.inputs.values() for path in self.store.paths(version)]
         files += [self._temporary(table.name) for table in job.tables]
         files += job.files
-        # Asked only by steps that read it: until the sources are made, what it is cannot be decided.
+        # Asked only by steps that read it: it cannot be decided before the sources are made.
         if job.previous and self.previous is not None:
             files += [file for file in map(self.previous.file, job.previous) if file]
         settings = self.home.settings
