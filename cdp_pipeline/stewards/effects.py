@@ -6,6 +6,7 @@ here: making them (``cli.trying``), or printing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -89,7 +90,7 @@ class Effect:
 
     def as_dict(self, *, with_values: bool) -> dict[str, Any]:
         """Return it for a machine; values of the profile only where they are asked for."""
-        content = asdict(self)
+        content: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         if not with_values:
             for customer in content["customers"]:
                 customer["profile"] = sorted(customer["profile"])

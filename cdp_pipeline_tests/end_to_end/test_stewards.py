@@ -46,7 +46,8 @@ def deliver_month(home: DemoHome, month: int, people: list[str]) -> None:
     records = list(csv.DictReader(io.StringIO(text)))
     added = []
     for place, user in enumerate(people):
-        order = dict(next(r for r in records if r["user_id"] == user))
+        mine = (r for r in records if r["user_id"] == user and r["status"] == "delivered")
+        order = dict(next(r for r in mine if float(r["total"]) > 0))
         order |= {
             "order_id": f"9{month}{place:07d}",
             "ordered_at": f"2026-{9 + month}-15 10:00:00",

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from cdp_pipeline.cli.app import app
 from cdp_pipeline.errors import CdpError
 from cdp_pipeline.settings import Home, find_home
+from cdp_pipeline.stewards.effects import CustomerEffect, Effect
 from cdp_pipeline.stewards.standing import written
 from cdp_pipeline_tests.explain.conftest import Town
 
@@ -150,6 +152,24 @@ def test_a_filled_queue_and_rows_of_customers_are_written_as_records(
     # What was decided is no decision twice.
     cdp(home, "decisions", "--add", str(queue), "--by", "anna")
     assert not written(home).rejected
+
+
+def test_an_effect_tells_a_machine_figures_and_no_value_of_the_profile() -> None:
+    customer = CustomerEffect(
+        "c_1",
+        is_before=True,
+        is_after=True,
+        records=(1, 2),
+        profile={"family_name": ("Ek", "Lind")},
+        figures={"net_spend_amount": (Decimal("1.50"), Decimal("2.00"))},
+        allowed=(1, 0),
+    )
+    effect = Effect("obeyed", None, "joins 2", [("crm:1", "c_1", "c_2")], [customer], {})
+    told = json.dumps(effect.as_dict(with_values=False))
+    assert "Lind" not in told
+    assert json.loads(told)["customers"][0]["profile"] == ["family_name"]
+    assert json.loads(told)["customers"][0]["figures"] == {"net_spend_amount": ["1.50", "2.00"]}
+    assert "Lind" in json.dumps(effect.as_dict(with_values=True))
 
 
 def test_a_file_with_a_mistake_is_refused_as_a_whole(home: Home, tmp_path: Path) -> None:
