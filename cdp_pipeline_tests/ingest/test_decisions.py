@@ -133,3 +133,15 @@ def test_what_is_written_reads_back_the_same() -> None:
     assert read_texts([("b.csv", written.encode())]).pairs == found.pairs
     twice = with_rows(written.rstrip("\n"), rows_of(found.pairs))
     assert len(twice.splitlines()) == 3
+
+
+def test_a_new_decision_is_something_to_do(tmp_path: Path) -> None:
+    from cdp_pipeline.cli.idle import state_of
+    from cdp_pipeline.settings import Home, Settings
+
+    home = Home(tmp_path, Settings())
+    before = state_of(home)
+    home.decisions.mkdir(parents=True)
+    assert state_of(home) == before
+    (home.decisions / "a.csv").write_text(f"{HEADER}\nsame,{PAIR},,why,\n")
+    assert state_of(home) != before
