@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,6 @@ def rows(home: DemoHome, query: str) -> list[tuple[Any, ...]]:
 
 def of_both(home: DemoHome, table: str, people: tuple[str, str]) -> list[tuple[Any, ...]]:
     return rows(home, f"select * from {table} where customer_id in {people} order by all")
-
-
-def copy_of(home: DemoHome, folder: Path) -> DemoHome:
-    shutil.copytree(home.root, folder, symlinks=True)
-    return DemoHome(folder)
 
 
 def deliver_month(home: DemoHome, month: int, people: list[str]) -> None:
@@ -78,8 +72,8 @@ def two_people(home: DemoHome) -> tuple[str, str, list[str]]:
 def test_unmerge_after_months_restores_both_people(
     published_home: DemoHome, tmp_path: Path
 ) -> None:
-    home = copy_of(published_home, tmp_path / "home")
-    never_merged = copy_of(published_home, tmp_path / "never merged")
+    home = published_home.copied_to(tmp_path / "home")
+    never_merged = published_home.copied_to(tmp_path / "never merged")
     one, other, users = two_people(home)
     members = dict(rows(home, "select source || ':' || record_id, customer_id from identity_map"))
     spent = dict(rows(home, "select customer_id, order_count from customer_measures"))
