@@ -105,16 +105,24 @@ class Home:
     into : Path or None
         Where a run as of a past date publishes; such a run keeps its pointers there too, so that
         it commits neither ids nor a release of the home itself.
+    tried : Path or None
+        Folder of decisions that are tried out, in place of the home's own.
     """
 
     root: Path
     settings: Settings
     into: Path | None = None
+    tried: Path | None = None
 
     @property
     def landing(self) -> Path:
         """Folder where exports are dropped."""
         return self.root / "data" / "landing"
+
+    @property
+    def decisions(self) -> Path:
+        """Folder of the stewards' decisions on who is who."""
+        return self.root / "data" / "decisions" if self.tried is None else self.tried
 
     @property
     def warehouse(self) -> Path:
@@ -169,7 +177,8 @@ def find_home(path: Path | str | None = None) -> Home:
     """Open a home: the given folder, else ``CDP_HOME``, else the nearest folder with ``cdp.yml``.
 
     ``CDP_AS_OF`` and ``CDP_INTO`` (set by ``cdp run --as-of D --into DIR``) turn it into a home as
-    of a past date, for this process and those it starts.
+    of a past date, for this process and those it starts; ``CDP_TRIED`` names the folder of
+    decisions that a dry run tries out.
 
     Raises
     ------
@@ -186,7 +195,11 @@ def find_home(path: Path | str | None = None) -> Home:
         )
     home = Home(root=root, settings=read_settings(settings_file))
     as_of, into = os.environ.get("CDP_AS_OF"), os.environ.get("CDP_INTO")
-    return home.as_of(dt.date.fromisoformat(as_of), Path(into)) if as_of and into else home
+    if not (as_of and into):
+        return home
+    tried = os.environ.get("CDP_TRIED")
+    past = home.as_of(dt.date.fromisoformat(as_of), Path(into))
+    return replace(past, tried=Path(tried) if tried else None)
 
 
 def read_settings(file: Path) -> Settings:

@@ -17,6 +17,7 @@ MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 LONGEST = (
     "test_killed_runs",
     "test_no_personal_value_leaves",
+    "test_stewards",
     "test_same_input_same_bytes",
     "test_dagster_ui",
 )

@@ -375,6 +375,180 @@ def review(
     show_review(_open(home), top=top, file=csv, language=language, as_json=as_json, console=console)
 
 
+WhyOption = Annotated[
+    str, typer.Option("--why", help="What the decision rests on.", show_default=False)
+]
+ByOption = Annotated[
+    str | None, typer.Option("--by", help="Who decides; else your user name.", show_default=False)
+]
+OverrideOption = Annotated[
+    bool,
+    typer.Option("--override", help="Obey it against older decisions and contradicting data."),
+]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Write nothing: show what would change, customer by customer."),
+]
+ValuesOption = Annotated[
+    bool,
+    typer.Option("--show-values", help="With --dry-run, values of the profile: personal data."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+_NAMED = "A customer id, or a record as source:record_id."
+
+
+def _decide(
+    home: Path | None,
+    plan: str,
+    arguments: tuple[str, ...],
+    why: str,
+    by: str | None,
+    *flags: bool,
+) -> None:
+    from cdp_pipeline.cli import deciding
+
+    opened = _open(home)
+    plans = {
+        "merge": lambda: deciding.merge(arguments),
+        "keep-apart": lambda: deciding.keep_apart(arguments[0], arguments[1]),
+        "split": lambda: deciding.split(arguments[0], arguments[1:]),
+        "unmerge": lambda: deciding.unmerge(opened, arguments[0]),
+    }
+    overrides, dry_run, show_values, as_json = flags
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    deciding.decide(
+        opened,
+        plans[plan](),
+        why=why,
+        by=by,
+        overrides=overrides,
+        dry_run=dry_run,
+        show_values=show_values,
+        as_json=as_json,
+        console=console,
+    )
+
+
+@app.command()
+def merge(
+    names: Annotated[list[str], typer.Argument(help=_NAMED, metavar="A B ...")],
+    why: WhyOption,
+    home: HomeOption = None,
+    by: ByOption = None,
+    override: OverrideOption = False,
+    dry_run: DryRunOption = False,
+    show_values: ValuesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide that customers or records are one customer.
+
+    A customer stands for the records it has today. The decision goes to data/decisions and is
+    obeyed from the next run on, whatever linking says.
+    """
+    flags = override, dry_run, show_values, as_json
+    _decide(home, "merge", tuple(names), why, by, *flags)
+
+
+@app.command("keep-apart")
+def keep_apart(
+    one: Annotated[str, typer.Argument(help=_NAMED, metavar="A")],
+    other: Annotated[str, typer.Argument(help=_NAMED, metavar="B")],
+    why: WhyOption,
+    home: HomeOption = None,
+    by: ByOption = None,
+    override: OverrideOption = False,
+    dry_run: DryRunOption = False,
+    show_values: ValuesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide that two customers or records are never one customer."""
+    flags = override, dry_run, show_values, as_json
+    _decide(home, "keep-apart", (one, other), why, by, *flags)
+
+
+@app.command()
+def split(
+    customer: Annotated[str, typer.Argument(help="A customer id.", metavar="CUSTOMER")],
+    records: Annotated[
+        list[str],
+        typer.Option("--records", help="A record of somebody else, source:record_id; repeat it."),
+    ],
+    why: WhyOption,
+    home: HomeOption = None,
+    by: ByOption = None,
+    override: OverrideOption = False,
+    dry_run: DryRunOption = False,
+    show_values: ValuesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide that some of a customer's records are of somebody else.
+
+    Where they were a customer of their own before, they get that customer's id back.
+    """
+    flags = override, dry_run, show_values, as_json
+    names = tuple(name for given in records for name in given.replace(",", " ").split())
+    _decide(home, "split", (customer, *names), why, by, *flags)
+
+
+@app.command()
+def unmerge(
+    customer: Annotated[
+        str,
+        typer.Argument(help="A customer, or the earlier id that is to come back.", metavar="ID"),
+    ],
+    why: WhyOption,
+    home: HomeOption = None,
+    by: ByOption = None,
+    override: OverrideOption = False,
+    dry_run: DryRunOption = False,
+    show_values: ValuesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo a customer's newest merge, or the one that made the given id an alias.
+
+    Whatever made the merge, and however long ago: records go to whose they were, those that came
+    since to whom they are tied to more strongly.
+    """
+    flags = override, dry_run, show_values, as_json
+    _decide(home, "unmerge", (customer,), why, by, *flags)
+
+
+@app.command()
+def decisions(
+    home: HomeOption = None,
+    add: Annotated[
+        Path | None,
+        typer.Option(help="Write down the decisions of a CSV file.", show_default=False),
+    ] = None,
+    withdraw: Annotated[
+        str | None,
+        typer.Option(help="Take a decision back; needs --why.", metavar="ID", show_default=False),
+    ] = None,
+    why: Annotated[str, typer.Option("--why", help="Why it is taken back.")] = "",
+    by: ByOption = None,
+    override: OverrideOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what was decided about who is who, whether it is obeyed, and why not.
+
+    `--add queue.csv` takes the file of `cdp review --csv` once its column `decision` is filled.
+    """
+    from cdp_pipeline.cli import deciding
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    opened = _open(home)
+    if add is not None:
+        deciding.add_file(opened, add, by=by, overrides=override, console=console)
+    elif withdraw is not None:
+        deciding.withdraw(opened, withdraw, why=why, by=by, console=console)
+    else:
+        deciding.list_decisions(opened, as_json=as_json, console=console)
+
+
 @app.command("evaluate-identity")
 def evaluate_identity(
     truth: Annotated[

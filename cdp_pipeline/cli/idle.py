@@ -1,8 +1,9 @@
 """Whether a run would find anything to do, told without running.
 
-After a whole run the state of everything a release is a function of is noted: landed files (size
-and time), settings, day, SQL, Python, models. While it is the same and every table's file is there,
-`cdp run` says so and leaves: sixty steps that only find themselves done cost seconds in Dagster.
+After a whole run the state of everything a release is a function of is noted: landed files and
+decisions (size and time), settings, day, SQL, Python, models. While it is the same and every
+table's file is there, `cdp run` says so and leaves: sixty steps that only find themselves done cost
+seconds in Dagster.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cdp_pipeline.ingest import landed_state
+from cdp_pipeline.ingest.decisions import decisions_state
 from cdp_pipeline.project import home_contracts
 from cdp_pipeline.settings import Home, package_sql
 from cdp_pipeline.sqlmodels import Project
@@ -34,6 +36,7 @@ def state_of(home: Home) -> str:
     return fingerprint_of(
         {
             "landed": sorted(landed_state(home_contracts(home), home.landing).items()),
+            "decided": sorted(decisions_state(home.decisions).items()),
             "settings": home.settings.that_change_results(),
             "day": str(dt.datetime.now(ZoneInfo(home.settings.time_zone)).date()),
             "sql": files.hexdigest(),

@@ -36,6 +36,7 @@ _ROWS = (
 )
 _SPENT = ("seconds", "cpu_seconds", "check_cpu_seconds")
 _MOST_SHOWN = 5
+_DECIDED = "identity.record_clusters"
 
 
 class _Steps(logging.Handler):
@@ -113,6 +114,26 @@ def run_pipeline(home: Home, *, select: str, train: bool, force: bool, as_json: 
     return _tell(console, home, {**summary, "run_id": run_id, "failures": failures}, as_json)
 
 
+def make_tables(home: Home, tables: Sequence[str], console: Console) -> None:
+    """Make some tables and all that they are made from, publishing nothing.
+
+    Raises
+    ------
+    StepError
+        If one of them could not be made.
+    """
+    from cdp_pipeline.errors import StepError
+
+    _refuse_when_held(home)
+    job, keys, instance = _prepare(home, tables, train=False)
+    with _progress(console, len(keys)):
+        run_id = str(uuid.uuid4())
+        failures = _execute(home, job, keys, instance, run_id, train=False, force=False)
+    if failures:
+        first = failures[0]
+        raise StepError(f"{first['table']}: {first['message']}", "`cdp run` tells more.")
+
+
 def _tell(console: Console, home: Home, summary: dict[str, Any], as_json: bool) -> int:
     """Print the summary; return the exit code."""
     if as_json:
@@ -132,8 +153,14 @@ def _refuse_when_held(home: Home, *, by_another_than: str = "") -> None:
         )
 
 
-def _prepare(home: Home, select: str, *, train: bool) -> tuple[Any, Sequence[Any], Any]:
-    """Load Dagster and the definitions; return job, selected assets and instance."""
+def _prepare(
+    home: Home, select: str | Sequence[str], *, train: bool
+) -> tuple[Any, Sequence[Any], Any]:
+    """Load Dagster and the definitions; return job, selected assets and instance.
+
+    What is selected is said in Dagster's syntax, or as tables that are wanted with all they are
+    made from.
+    """
     import dagster as dg
 
     from cdp_pipeline.definitions import build
@@ -158,9 +185,13 @@ def _prepare(home: Home, select: str, *, train: bool) -> tuple[Any, Sequence[Any
     return job, keys, dg.DagsterInstance.get()
 
 
-def _selection(select: str) -> Any:
+def _selection(select: str | Sequence[str]) -> Any:
     import dagster as dg
 
+    if not isinstance(select, str):
+        wanted = dg.AssetSelection.assets(*(dg.AssetKey(table.split(".")) for table in select))
+        # A step that makes several tables makes all of them.
+        return wanted.upstream().required_multi_asset_neighbors()
     plain = select.replace(" ", "")
     if plain.count(".") == 1 and plain.replace(".", "").replace("_", "").isalnum():
         return dg.AssetSelection.assets(dg.AssetKey(plain.split(".")))
@@ -277,6 +308,7 @@ def _summary(
         "skipped": [entry for news in steps.news.values() for entry in news["skipped"]],
         "warnings": [w for news in steps.news.values() for w in news["warnings"]],
         "late": late_sources(home),
+        "decisions": decisions_in_short(home),
         "tables_without_files": sorted(
             n for n, news in steps.news.items() if not news["has_files"]
         ),
@@ -303,6 +335,18 @@ def late_sources(home: Home) -> list[str]:
     """Return a sentence for each source that is late by its contract."""
     head = Store(home).head("sources.freshness")
     return list(head.figures.get("late", ())) if head is not None else []
+
+
+def decisions_in_short(home: Home) -> dict[str, int]:
+    """Return how many stewards' decisions there are, and what of them is not obeyed."""
+    store = Store(home)
+    report, rejected = store.head(_DECIDED), store.head("sources.rejected_decisions")
+    figures = report.figures if report is not None else {}
+    return {
+        "decisions": int(figures.get("decisions", 0)),
+        "not_obeyed": int(figures.get("not obeyed", 0)),
+        "rejected_rows": rejected.row_count if rejected is not None else 0,
+    }
 
 
 def _show(console: Console, home: Home, summary: dict[str, Any]) -> None:
@@ -345,6 +389,12 @@ def _news_lines(summary: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "[yellow]warning[/]", escape(entry)
     if len(summary["warnings"]) > _MOST_SHOWN:
         yield "", f"and {len(summary['warnings']) - _MOST_SHOWN} more: `cdp deliveries`"
+    decided = summary["decisions"]
+    if decided["not_obeyed"] or decided["rejected_rows"]:
+        told = f"{decided['not_obeyed']} of {decided['decisions']} not obeyed"
+        if decided["rejected_rows"]:
+            told += f", {decided['rejected_rows']} rows are none"
+        yield "[yellow]decisions[/]", f"{told}: `cdp decisions` says why"
     for entry in summary["late"][:_MOST_SHOWN]:
         yield "[yellow]late[/]", escape(entry)
     if summary["tables_without_files"]:

@@ -10,6 +10,7 @@ import dagster as dg
 
 from cdp_pipeline.defs.resources import TRAIN_TAG
 from cdp_pipeline.ingest import landed_state
+from cdp_pipeline.ingest.decisions import decisions_state
 from cdp_pipeline.project import home_contracts
 from cdp_pipeline.settings import Home
 
@@ -83,10 +84,11 @@ def arriving_files(home: Home) -> dg.SensorDefinition:
         name="arriving_files",
         job_name=DAILY,
         minimum_interval_seconds=60,
-        description="Runs the pipeline when a file below data/landing arrives or changes.",
+        description="Runs the pipeline when a file of data/landing or data/decisions changes.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         state = landed_state(home_contracts(home), home.landing)
+        state = {**state, **decisions_state(home.decisions)} if state else state
         # Sizes and times of the files a contract asks for; two equal looks in a row mean that
         # nobody is still writing.
         seen = hashlib.sha256(repr(sorted(state.items())).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cdp_pipeline.explain import records
 from cdp_pipeline.explain.records import SCORED, Found, Member
 from cdp_pipeline.explain.tree import COPY, Branch, path, spanning_tree
+from cdp_pipeline.identity.constrain import BY_DECISION
 from cdp_pipeline.identity.exact import ExactRule
 
 if TYPE_CHECKING:
@@ -145,10 +146,16 @@ def _sentence(
     one = one_of([member.record.kind for member in members], texts)
     links = [branch.link for branch in branches if branch.link is not None]
     scored = [link for link in links if link.how == SCORED]
+    decided = sum(link.how == BY_DECISION for link in links)
+    ruled = len(links) - len(scored) - decided
     sources = texts.listed(sorted({member.record.source for member in members}))
     parts: dict[str, object] = {"customer": found.customer_id, "one": one, "count": len(members)}
     if len(members) == 1:
         said = texts.say("customer_one", **parts, records=members[0].record.name)
+    elif decided and not scored and len(links) == len(members) - 1:
+        said = texts.say(
+            "customer_steward_rules", **parts, sources=sources, rules=ruled, decided=decided
+        )
     elif not scored and len(links) == len(members) - 1:
         said = texts.say("customer_rules", **parts, sources=sources)
     else:
@@ -157,10 +164,12 @@ def _sentence(
             "customer_scored",
             **parts,
             sources=sources,
-            rules=len(links) - len(scored),
-            scored=len(members) - 1 - (len(links) - len(scored)),
+            rules=ruled,
+            scored=len(members) - 1 - ruled - decided,
             weakest=texts.number(weakest, 4),
         )
+        if decided:
+            said = f"{said} {texts.say('customer_steward', decided=decided)}"
     if found.alias is not None:
         return f"{texts.say('alias_of', alias=found.alias, customer=found.customer_id)} {said}"
     return said

@@ -18,6 +18,7 @@ from cdp_pipeline.explain.records import SCORED, Found, Link, Record
 from cdp_pipeline.explain.scoring import DIFFERENT, MISSING, Scorer, Step, prior_weight
 from cdp_pipeline.explain.tree import path
 from cdp_pipeline.identity.cluster import DIFFERING, ESTABLISHED
+from cdp_pipeline.identity.constrain import BY_DECISION
 
 if TYPE_CHECKING:
     import duckdb
@@ -185,7 +186,7 @@ def explain_pair(
             if is_joined
             else texts.say("apart", reason=_reason(between, whole, steps, columns, model, texts))
         ),
-        notes=_notes(between, texts),
+        notes=[*_decided(con, one, other, texts), *_notes(between, texts)],
         is_joined=is_joined,
         customers=(one.customer_id, other.customer_id),
         left=between.left,
@@ -301,6 +302,8 @@ def _joined_sentence(
         return texts.say("rule_joined", **parts, rule=texts.rule(between.rule, rules_of(model)))
     if between.weight is None or between.weight <= model.threshold:
         parts["count"] = max(len(way) - 1, 0)
+        if any(link.how == BY_DECISION for link in way) and between.weight is not None:
+            return texts.say("steward_joined", **parts, weight=texts.number(between.weight))
         if between.weight is None or all(link.how != SCORED for link in way):
             return texts.say("through_joined_rules", **parts)
         return texts.say("through_joined", **parts, weight=texts.number(between.weight))
@@ -396,6 +399,14 @@ def reasons(steps: Sequence[Step], texts: Texts) -> tuple[str, str]:
         words = dict.fromkeys(texts.agreement(s.column, s.level) for s in said)
         sides.append(texts.listed(list(words)[:_MOST_SAID]))
     return sides[0], sides[1]
+
+
+def _decided(con: duckdb.DuckDBPyConnection, one: Found, other: Found, texts: Texts) -> list[str]:
+    """Return which decisions keep two customers apart."""
+    if one.customer_id == other.customer_id:
+        return []
+    found = records.kept_apart_by(con, one.customer_id, other.customer_id)
+    return [texts.say("steward_apart", decision=decision) for decision in found]
 
 
 def _notes(between: _Between, texts: Texts) -> list[str]:

@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# What is written, in order: a steward fills `decision`. The keys of the two records and the
-# decision are all that a file of decisions needs.
+# What is written, in order: a steward fills `decision`, and the file is one of decisions: the keys
+# of the two records, the decision and why are all that is needed.
 COLUMNS = (
     "rank",
     "kind",
     "decision",
+    "decided_by",
+    "decided_at",
     "source",
     "record_id",
     "other_source",
@@ -45,7 +47,7 @@ def write_queue(file: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer = csv.writer(stream, delimiter=DELIMITER)
         writer.writerow(COLUMNS)
         for row in rows:
-            writer.writerow([_cell(row[name]) for name in COLUMNS])
+            writer.writerow([_cell(row.get(name)) for name in COLUMNS])
 
 
 def _cell(value: Any) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cdp_pipeline.errors import CdpError
+from cdp_pipeline.identity.constrain import BY_DECISION
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +29,7 @@ TABLES = (
     "identity.linkage_model",
     "identity.record_pairs",
     "identity.record_clusters",
+    "identity.decided_pairs",
     "identity.identity_map",
     "identity.customer_aliases",
     "identity.customer_history",
@@ -168,7 +170,7 @@ def _founding_order(member: Member) -> tuple[bool, str, str, str]:
 
 
 def links(con: duckdb.DuckDBPyConnection, records: Sequence[int]) -> list[Link]:
-    """Return the stored links among records, strongest first of each pair."""
+    """Return the stored links among records, and those that stewards decided on."""
     if not records:
         return []
     wanted = ", ".join(map(str, sorted(records)))
@@ -176,6 +178,11 @@ def links(con: duckdb.DuckDBPyConnection, records: Sequence[int]) -> list[Link]:
         f"""select left_record_no, right_record_no, how, match_weight, probability
         from identity.record_pairs
         where left_record_no in ({wanted}) and right_record_no in ({wanted})
+        union
+        select left_record_no, right_record_no, {_text(BY_DECISION)}, null, 1.0
+        from identity.decided_pairs
+        where is_obeyed and decision = 'always_match'
+            and left_record_no in ({wanted}) and right_record_no in ({wanted})
         order by left_record_no, right_record_no, how"""
     ).fetchall()
     return [Link(*row) for row in rows]
@@ -191,6 +198,29 @@ def stored_between(
         for link in links(con, [*one, *other])
         if {link.left, link.right} & here and {link.left, link.right} & there
     ]
+
+
+def kept_apart_by(
+    con: duckdb.DuckDBPyConnection, customer_id: str, other_customer_id: str
+) -> list[str]:
+    """Return the decisions that keep two customers apart."""
+    both = f"({_text(customer_id)}, {_text(other_customer_id)})"
+    found = con.sql(
+        f"""with records as (
+            select r.record_no, m.customer_id
+            from identity.identity_map as m
+            inner join identity.standardised_records as r
+                on m.source = r.source and m.record_id = r.record_id
+            where m.customer_id in {both}
+        )
+        select distinct d.decision_id
+        from identity.decided_pairs as d
+        inner join records as l on d.left_record_no = l.record_no
+        inner join records as r on d.right_record_no = r.record_no
+        where d.is_obeyed and d.decision = 'never_match' and l.customer_id <> r.customer_id
+        order by 1"""
+    ).fetchall()
+    return [decision_id for (decision_id,) in found]
 
 
 def aliases(con: duckdb.DuckDBPyConnection, customer_id: str) -> list[dict[str, Any]]:

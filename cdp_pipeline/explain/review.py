@@ -1,6 +1,7 @@
 """What a person should look at: decisions about identity, by what a wrong one would cost.
 
-Belongs here: the review queue. Does not belong here: reading decisions back, or taking any.
+Belongs here: the review queue, without what a steward has decided. Does not belong here: files of
+decisions (``ingest.decisions``), or taking any.
 
 Two kinds of rows. ``maybe_same``: two customers whose strongest pair of records is neither likely
 nor out of the question. ``maybe_two``: a customer whose records hang together by one weak link (the
@@ -44,7 +45,8 @@ def review_queue(
 ) -> dict[str, str]:
     """Rank the uncertain decisions.
 
-    Reads ``identity.record_pairs``, ``identity.record_clusters``, ``identity.identity_map``,
+    Reads ``identity.record_pairs``, ``identity.record_clusters``, ``identity.decided_pairs``,
+    ``identity.identity_map``,
     ``identity.standardised_records``, ``identity.standardised_attributes``,
     ``identity.shared_identifiers``, ``insight.customer_measures`` and ``sources.run_clock``.
 
@@ -69,8 +71,14 @@ def _weak_links(con: duckdb.DuckDBPyConnection) -> None:
         inner join identity.record_clusters as l on p.left_record_no = l.record_no
         inner join identity.record_clusters as r on p.right_record_no = r.record_no
         where l.cluster_no = r.cluster_no
+        union all
+        -- What was decided to be one is not looked at again.
+        select d.left_record_no, d.right_record_no, false, null, 1.0, l.cluster_no
+        from identity.decided_pairs as d
+        inner join identity.record_clusters as l on d.left_record_no = l.record_no
+        where d.is_obeyed and d.decision = 'always_match'
         -- Exact ties are the strongest.
-        order by is_scored, p.match_weight desc, p.left_record_no, p.right_record_no, p.how"""
+        order by is_scored, match_weight desc, left_record_no, right_record_no"""
     ).to_arrow_table()
     chosen = weakest_of_trees(
         links["left_record_no"].to_numpy(),
@@ -110,7 +118,15 @@ def weakest_of_trees(left: np.ndarray, right: np.ndarray, cluster: np.ndarray) -
 
 _CANDIDATES = """
 create or replace temp table review_candidates as
-with between as (
+with apart as (
+    select distinct least(l.cluster_no, r.cluster_no) as cluster_no,
+        greatest(l.cluster_no, r.cluster_no) as other_cluster_no
+    from identity.decided_pairs as d
+    inner join identity.record_clusters as l on d.left_record_no = l.record_no
+    inner join identity.record_clusters as r on d.right_record_no = r.record_no
+    where d.is_obeyed and d.decision = 'never_match'
+),
+between as (
     select least(l.cluster_no, r.cluster_no) as cluster_no,
         greatest(l.cluster_no, r.cluster_no) as other_cluster_no,
         p.left_record_no, p.right_record_no, p.match_weight, p.probability
@@ -126,6 +142,7 @@ with between as (
 select 'maybe_same' as kind, left_record_no, right_record_no, match_weight, probability,
     cluster_no, other_cluster_no
 from between
+anti join apart using (cluster_no, other_cluster_no)
 union all
 select 'maybe_two', left_record_no, right_record_no, match_weight, probability,
     cluster_no, null

@@ -18,6 +18,7 @@ import yaml
 
 from cdp_pipeline.errors import CdpError
 from cdp_pipeline.identity.columns import package_folder
+from cdp_pipeline.identity.constrain import BY_DECISION
 from cdp_pipeline.identity.exact import ExactRule
 
 FALLBACK = "en"
@@ -69,7 +70,8 @@ class Texts:
         for rule in rules:
             if rule.name == how:
                 return f"{self.say('same')} {self.listed([self.column(c) for c in rule.columns])}"
-        return {"scored": self.say("table.scored")}.get(how, how)
+        known = {"scored": self.say("table.scored"), BY_DECISION: self.say("table.steward")}
+        return known.get(how, how)
 
     def listed(self, words: Sequence[str]) -> str:
         """Return words as a list: "a, b and c"."""

@@ -15,15 +15,22 @@ function               reads                                       makes
                        identity.standardised_attributes,
                        identity.shared_identifiers
 `link`                 the same, and a `LinkageModel`              identity.record_pairs,
-                                                                   identity.record_clusters
+                                                                   identity.record_clusters, kept
+                                                                   as identity.linked_clusters
+`constrain`            identity.linked_clusters,                   identity.record_clusters,
+                       identity.record_pairs,                      identity.decided_pairs,
+                       identity.standardised_records,              identity.decision_report
+                       identity.standardised_attributes,
+                       sources.steward_decisions,
+                       sources.run_clock
 `linkage_quality`      identity.record_clusters,                   identity.linkage_quality
                        identity.record_pairs,
                        identity.standardised_records
 `assign_ids`           identity.record_clusters,                   identity.identity_map,
-                       identity.standardised_records,              identity.customer_aliases,
-                       previous.identity_map,                      identity.customer_history
-                       previous.customer_aliases,
-                       previous.customer_history,
+                       identity.record_pairs,                      identity.customer_aliases,
+                       identity.decided_pairs,                     identity.customer_history,
+                       identity.standardised_records,              identity.merged_records
+                       identity.linkage_model, previous.*,
                        sources.run_clock
 `identity_figures`     an identity map                             figures to show
 =====================  ==========================================  ================================
@@ -31,11 +38,13 @@ function               reads                                       makes
 The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
 ``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
 ``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be),
-``calibrate`` (how sure a weight is), ``train``, ``model``, ``cluster``, ``link``, ``quality``,
-``ids``, ``figures``.
+``calibrate`` (how sure a weight is), ``train``, ``model``, ``cluster``, ``link``, ``decisions``
+(which of the stewards' hold), ``constrain`` (clusters that keep them), ``quality``, ``ids``,
+``figures``.
 """
 
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns
+from cdp_pipeline.identity.constrain import constrain
 from cdp_pipeline.identity.figures import identity_figures
 from cdp_pipeline.identity.ids import assign_ids
 from cdp_pipeline.identity.link import link
@@ -50,6 +59,7 @@ __all__ = [
     "IdentityColumns",
     "LinkageModel",
     "assign_ids",
+    "constrain",
     "identity_figures",
     "link",
     "linkage_quality",

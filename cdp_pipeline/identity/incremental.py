@@ -99,7 +99,7 @@ def still_known(
     """Return what an earlier linking found that still holds; None where there is none to use.
 
     Reads ``earlier.standardised_records``, ``earlier.standardised_attributes``,
-    ``earlier.record_pairs`` and ``earlier.record_clusters``, which the same model made
+    ``earlier.record_pairs`` and ``earlier.linked_clusters``, which the same model made
     (`has_earlier`).
 
     Parameters
@@ -157,9 +157,9 @@ def still_known(
 
 def _read(con: duckdb.DuckDBPyConnection, nodes: NDArray[np.int32]) -> _Before:
     """Read the earlier linking."""
-    size = int(con.sql("select max(record_no) + 1 from earlier.record_clusters").fetchall()[0][0])
+    size = int(con.sql("select max(record_no) + 1 from earlier.linked_clusters").fetchall()[0][0])
     clusters = np.full(size, -1, dtype=np.int32)
-    table = con.sql("select record_no, cluster_no from earlier.record_clusters").to_arrow_table()
+    table = con.sql("select record_no, cluster_no from earlier.linked_clusters").to_arrow_table()
     clusters[table["record_no"].to_numpy()] = table["cluster_no"].to_numpy()
     table = con.sql(
         "select left_record_no, right_record_no, match_weight is null as is_exact,"

@@ -91,6 +91,8 @@ class SourceTable(Strict):
         How often something new is expected.
     licence, expires : str or None, date or None
         Under which terms the data is used, and until when; documentation.
+    one_record_per_customer : bool
+        Whether no customer has two records in the system: linking never joins two of them.
     max_rejected_share : float
         Share of bad records beyond which a delivery is refused.
     allow_empty : bool
@@ -141,6 +143,7 @@ class SourceTable(Strict):
     expected_every: dt.timedelta | None = None
     licence: str | None = None
     expires: dt.date | None = None
+    one_record_per_customer: bool = False
     columns: dict[str, Column] = Field(min_length=1)
     file: Path
     line: int
@@ -361,6 +364,11 @@ def renamed_systems(folder: Path) -> dict[str, str]:
     return {c.system_formerly: c.system for c in contracts if c.system_formerly is not None}
 
 
+def clean_systems(contracts: Sequence[SourceTable]) -> list[str]:
+    """Return the systems that are declared to hold one record per customer."""
+    return sorted({c.system for c in contracts if c.one_record_per_customer})
+
+
 def _taken_names(tables: Sequence[SourceTable]) -> list[Problem]:
     """Return a problem for each former name that another table still has."""
     folders = {table.folder: table for table in tables}
@@ -392,6 +400,7 @@ _SYSTEM_FIELDS = {
     "expected_every": "expected_every",
     "licence": "licence",
     "expires": "expires",
+    "one_record_per_customer": "one_record_per_customer",
 }
 _NOT_WRITTEN = frozenset(
     {"system", "table", "system_description", "system_formerly", "file", "line", "lines"}

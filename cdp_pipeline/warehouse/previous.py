@@ -79,6 +79,7 @@ _SOURCE_COLUMNS = ("source", "record_source")
 _REPORTS = (
     "sources.deliveries",
     "sources.rejected_rows",
+    "sources.rejected_decisions",
     "sources.schema_drift",
     "sources.freshness",
 )

@@ -353,7 +353,8 @@ class Warehouse:
         files += [path for version in job.earlier.values() for path in self.store.paths(version)]
         files += [self._temporary(table.name) for table in job.tables]
         files += job.files
-        if self.previous is not None:
+        # Asked only by steps that read it: it cannot be decided before the sources are made.
+        if job.previous and self.previous is not None:
             files += [file for file in map(self.previous.file, job.previous) if file]
         settings = self.home.settings
         return sealed_connection(

@@ -58,7 +58,11 @@ TABLES = (
     "standardised_attributes",
     "shared_identifiers",
     "record_pairs",
+    "linked_clusters",
     "record_clusters",
+    "decided_pairs",
+    "decision_report",
+    "merged_records",
     "identity_map",
     "customer_aliases",
     "customer_history",
@@ -73,6 +77,7 @@ def town_home(linked_town: Town, tmp_path_factory: pytest.TempPathFactory) -> Ho
     home = find_home(root)
     con, model = linked_town.con, linked_town.model
     selects = {f"identity.{name}": f"select * from identity.{name}" for name in TABLES}
+    selects["sources.run_clock"] = "select * from sources.run_clock"
     selects["identity.linkage_model"] = "select * from " + model_row(
         con, "linkage", model.version, model.to_bytes(), {}
     )

@@ -81,6 +81,35 @@ def test_the_queue_does_not_depend_on_the_order_of_rows(linked_town: Town) -> No
             con.execute(f"alter table identity.{table}_before rename to {table}")
 
 
+def test_what_a_steward_decided_leaves_the_queue(linked_town: Town) -> None:
+    rows = queue(linked_town)
+    con = linked_town.con
+    number = {
+        (source, record_id): record_no
+        for source, record_id, record_no in con.sql(
+            "select source, record_id, record_no from identity.standardised_records"
+        ).fetchall()
+    }
+    same = next(row for row in rows if row["kind"] == "maybe_same")
+    two = next(row for row in rows if row["kind"] == "maybe_two")
+    for row, decision in ((same, "never_match"), (two, "always_match")):
+        ends = sorted(number[row[f"{side}source"], row[f"{side}record_id"]]
+                      for side in ("", "other_"))  # fmt: skip
+        con.execute(
+            "insert into identity.decided_pairs values (?, ?, ?, ?, true, ?)",
+            [f"d_{decision}", decision, *ends, f"d_{decision}"],
+        )
+    try:
+        left = {(r["source"], r["record_id"], r["other_source"], r["other_record_id"])
+                for r in queue(linked_town)}  # fmt: skip
+    finally:
+        con.execute("delete from identity.decided_pairs where decision_id like 'd_%_match'")
+    for row in (same, two):
+        pair = row["source"], row["record_id"], row["other_source"], row["other_record_id"]
+        assert pair not in left
+    assert len(left) >= len(rows) - 2
+
+
 def test_no_row_tells_a_personal_value(linked_town: Town) -> None:
     held = {str(row[k]).lower() for row in linked_town.rows for k in ("family_name",) if k in row}
     for row in queue(linked_town):

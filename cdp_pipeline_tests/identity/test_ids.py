@@ -23,8 +23,10 @@ def release(
                             for i, (r, _) in enumerate(members))
                 + ") as t(record_no, source, record_id, created_at)")  # fmt: skip
     con.execute("create or replace table identity.record_clusters as select * from (values "
-                + ", ".join(f"({i}, {c}, 'scored', 0.9)" for i, (_, c) in enumerate(members))
-                + ") as t(record_no, cluster_no, how, probability)")  # fmt: skip
+                + ", ".join(f"({i}, {c}, 'scored', 0.9, {c}, null::varchar)"
+                            for i, (_, c) in enumerate(members))
+                + ") as t(record_no, cluster_no, how, probability, linked_cluster_no,"
+                " changed_by)")  # fmt: skip
     return publish(con)
 
 

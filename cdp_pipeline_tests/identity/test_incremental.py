@@ -22,7 +22,12 @@ from cdp_pipeline.identity import (
 from cdp_pipeline_tests.identity.worlds import Row, keep, linked, town, world
 
 WORLDS = 50
-_EARLIER = ("standardised_records", "standardised_attributes", "record_pairs", "record_clusters")
+_EARLIER = {
+    "standardised_records": "standardised_records",
+    "standardised_attributes": "standardised_attributes",
+    "record_pairs": "record_pairs",
+    "record_clusters": "linked_clusters",
+}
 
 
 def prepared(rows: list[Row], columns: IdentityColumns) -> duckdb.DuckDBPyConnection:
@@ -38,10 +43,10 @@ def remember(
     """Show a connection what a model made of the records of another one."""
     con.execute("create schema earlier")
     con.execute(f"create table earlier.linkage_model as select '{model.version}' as model_version")
-    for table in _EARLIER:
+    for table, name in _EARLIER.items():
         found = earlier.sql(f"select * from identity.{table}").to_arrow_table()
         con.register("identity_remembered", found)
-        con.execute(f"create table earlier.{table} as from identity_remembered")
+        con.execute(f"create table earlier.{name} as from identity_remembered")
         con.unregister("identity_remembered")
 
 

@@ -9,16 +9,20 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from cdp_pipeline.explain.scoring import Scorer
 from cdp_pipeline.identity import (
     IdentityColumns,
     LinkageModel,
     assign_ids,
+    constrain,
     link,
     load_identity_columns,
     shared_identifiers,
     standardise,
     train,
 )
+from cdp_pipeline.identity.exact import ExactRule
+from cdp_pipeline.ingest.decisions import pairs_table, read_texts
 
 Row = dict[str, Any]
 
@@ -39,6 +43,21 @@ create table previous.customer_aliases (
 create table previous.customer_history (
     event_no bigint, event varchar, customer_id varchar, other_customer_id varchar,
     happened_on date, cause varchar, record_count bigint);
+create table previous.merged_records (
+    event_no bigint, source varchar, record_id varchar, customer_id varchar);
+create table previous.model_cards (model_name varchar, model_version varchar);
+create table identity.linkage_model (model_name varchar, model_version varchar);
+create table identity.record_pairs (
+    left_record_no integer, right_record_no integer, how varchar, match_weight double,
+    probability double);
+create table identity.decided_pairs (
+    decision_id varchar, decision varchar, left_record_no integer, right_record_no integer,
+    is_obeyed boolean, by_id varchar);
+create table sources.steward_decisions (
+    decision_id varchar, decision varchar, source varchar, record_id varchar,
+    other_source varchar, other_record_id varchar, decided_by varchar, decided_at timestamp,
+    why varchar, valid_from date, valid_until date, overrides boolean, withdrawal_id varchar,
+    withdrawn_at timestamp, withdrawn_why varchar);
 create table sources.run_clock as
 select date '2026-06-30' as as_of_on, 'Europe/Stockholm' as time_zone, 'SEK' as home_currency,
     'SE' as home_country;
@@ -50,22 +69,33 @@ def world(rows: Sequence[Row], *, threads: int = 1) -> duckdb.DuckDBPyConnection
     con = duckdb.connect()
     con.execute(f"set threads = {threads}")
     con.execute(_TABLES)
+    _deliver(con, rows)
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+    return con
+
+
+def _deliver(con: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
     full = [
         {"source": "crm", "record_id": str(number), "kind": "person", **row}
         for number, row in enumerate(rows)
     ]
-    if full:
-        names = list(dict.fromkeys(name for row in full for name in row))
-        texts = [[None if r.get(n) is None else str(r[n]) for r in full] for n in names]
-        con.register(
-            "given",
-            pa.table({n: pa.array(t, pa.string()) for n, t in zip(names, texts, strict=True)}),
-        )
-        con.execute("insert into staging.customer_records by name from given")
-        con.unregister("given")
-    con.execute("set enable_external_access = false")
-    con.execute("set lock_configuration = true")
-    return con
+    if not full:
+        return
+    names = list(dict.fromkeys(name for row in full for name in row))
+    texts = [[None if r.get(n) is None else str(r[n]) for r in full] for n in names]
+    con.register(
+        "given",
+        pa.table({n: pa.array(t, pa.string()) for n, t in zip(names, texts, strict=True)}),
+    )
+    con.execute("insert into staging.customer_records by name from given")
+    con.unregister("given")
+
+
+def redeliver(con: duckdb.DuckDBPyConnection, rows: Sequence[Row]) -> None:
+    """Deliver other customer records in place of those before."""
+    con.execute("delete from staging.customer_records")
+    _deliver(con, rows)
 
 
 def keep(con: duckdb.DuckDBPyConnection, made: dict[str, str]) -> None:
@@ -86,14 +116,49 @@ def linked(
     con: duckdb.DuckDBPyConnection,
     columns: IdentityColumns | None = None,
     model: LinkageModel | None = None,
+    *texts: str,
 ) -> LinkageModel:
-    """Run standardising, training (unless a model is given) and linking."""
+    """Run standardising, training (unless a model is given), linking and what was decided."""
     columns = columns or load_identity_columns()
     keep(con, standardise(con, columns))
     keep(con, shared_identifiers(con, columns))
     model = model or train(con, columns, seed=7)
-    keep(con, link(con, model, columns))
+    made = link(con, model, columns)
+    made["identity.linked_clusters"] = made.pop("identity.record_clusters")
+    keep(con, made)
+    decide(con, model, columns, (), *texts)
     return model
+
+
+def decide(
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    columns: IdentityColumns | None = None,
+    clean: Sequence[str] = (),
+    *texts: str,
+) -> None:
+    """Lay decisions, given as texts of CSV files, over what linking found."""
+    columns = columns or load_identity_columns()
+    read = read_texts([(f"{n}.csv", text.encode()) for n, text in enumerate(texts)])
+    con.register("decided", pairs_table(read.pairs))
+    con.execute("create or replace table sources.steward_decisions as select * from decided")
+    con.unregister("decided")
+
+    def weigh(pairs: Sequence[tuple[int, int]]) -> Sequence[float]:
+        records = {record for pair in pairs for record in pair}
+        return list(Scorer(con, model, columns, records).weigh(pairs).odds)
+
+    keep(
+        con,
+        constrain(
+            con,
+            columns,
+            threshold=model.threshold,
+            rules=[ExactRule(tuple(c)).name for c in model.exact],
+            clean_sources=clean,
+            weigh=weigh,
+        ),
+    )
 
 
 def together(con: duckdb.DuckDBPyConnection) -> set[frozenset[tuple[str, str]]]:
@@ -111,7 +176,7 @@ def together(con: duckdb.DuckDBPyConnection) -> set[frozenset[tuple[str, str]]]:
 def publish(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
     """Assign ids, make the result the previous release, and return the map."""
     keep(con, assign_ids(con))
-    for table in ("identity_map", "customer_aliases", "customer_history"):
+    for table in ("identity_map", "customer_aliases", "customer_history", "merged_records"):
         columns = ", ".join(con.table(f"previous.{table}").columns)
         con.execute(f"delete from previous.{table}")
         con.execute(f"insert into previous.{table} select {columns} from identity.{table}")

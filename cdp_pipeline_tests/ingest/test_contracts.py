@@ -45,6 +45,14 @@ def test_a_contract_becomes_a_source_table(tmp_path: Path) -> None:
     assert table.line == 6
 
 
+def test_a_system_that_holds_nobody_twice_says_so_once(tmp_path: Path) -> None:
+    from cdp_pipeline.ingest.contracts import clean_systems
+
+    assert clean_systems(_load(tmp_path, GOOD)) == []
+    clean = GOOD.replace("owner:", "one_record_per_customer: true\nowner:", 1)
+    assert clean_systems(_load(tmp_path, clean)) == ["webshop"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "right", "line", "message"),
     [

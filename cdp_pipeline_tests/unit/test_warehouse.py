@@ -310,6 +310,17 @@ def test_previous_is_the_release_in_front_and_stays_so_for_the_same_inputs(
     assert previous("three") == second.name
 
 
+def test_making_a_source_does_not_decide_which_release_is_in_front(warehouse: Warehouse) -> None:
+    """It was decided before the changed source counted: the history of ids began anew."""
+    sell(warehouse, 10)
+    total(warehouse)
+    first, _ = publish(warehouse, EXPORTS)
+    run = again(warehouse, "two")
+    sell(run, 10, 20)
+    assert run.previous is not None
+    assert run.previous.name == first.name
+
+
 def test_superseded_versions_go_and_current_ones_stay(warehouse: Warehouse) -> None:
     old = sell(warehouse, 10)
     new = sell(warehouse, 20)

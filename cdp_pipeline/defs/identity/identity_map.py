@@ -16,7 +16,12 @@ def _logic(connection: Connection, _: Home) -> Made:
 
 
 STEP = PythonStep(
-    makes=("identity.identity_map", "identity.customer_aliases", "identity.customer_history"),
+    makes=(
+        "identity.identity_map",
+        "identity.customer_aliases",
+        "identity.customer_history",
+        "identity.merged_records",
+    ),
     logic=_logic,
     code=(
         "cdp_pipeline.identity.ids",

@@ -12,6 +12,8 @@ from cdp_pipeline.defs.sources.freshness import expected_tables, make_freshness
 from cdp_pipeline.defs.sources.landed import PAST_RETENTION, load, store_of, touched_columns
 from cdp_pipeline.defs.sources.run_clock import TABLE as CLOCK
 from cdp_pipeline.defs.sources.run_clock import event_tables, make_clock
+from cdp_pipeline.defs.sources.steward_decisions import DECISIONS, make_decisions, make_rejected
+from cdp_pipeline.defs.sources.steward_decisions import REJECTED as REJECTED_DECISIONS
 from cdp_pipeline.defs.tables import steps_asset
 from cdp_pipeline.ingest import (
     SourceTable,
@@ -43,6 +45,8 @@ def source_steps(home: Home) -> dict[str, Run]:
     steps[REJECTED] = partial(_make_rejected, contracts)
     steps[DRIFT] = partial(_make_drift, contracts)
     steps[FRESHNESS] = partial(make_freshness, contracts=contracts)
+    steps[DECISIONS] = make_decisions
+    steps[REJECTED_DECISIONS] = make_rejected
     return steps
 
 
