@@ -158,7 +158,11 @@ class OddShop:
             landing / "customers.csv",
             ("customer_no", "name", "email"),
             (
-                (customer, f"Person{words[n]}", f"{customer}@shop.example" if self.has_emails else "")
+                (
+                    customer,
+                    f"Person{words[n]}",
+                    f"{customer}@shop.example" if self.has_emails else "",
+                )
                 for n, customer in enumerate(self.customers)
             ),
         )
