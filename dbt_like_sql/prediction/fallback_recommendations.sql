@@ -302,7 +302,7 @@ lists as (
         filled_lists.cutoff_on,
         filled_lists.customer_id,
         filled_lists.list_place,
-        filled_lists.product_id,
+        best_sellers.product_id,
         0 as purchase_day_count,
         null as last_bought_on,
         best_sellers.recent_buyer_count,

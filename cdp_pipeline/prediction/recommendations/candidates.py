@@ -159,8 +159,8 @@ def _similar(past: Past, customers: Ints, habits: Any) -> tuple[Singles, Ints]:
     if not len(past.neighbours):
         nobody = np.zeros((len(customers), 0), dtype=np.int64)
         return np.zeros((len(customers), past.product_count), dtype=np.float32), nobody
-    likeness = directions(habits) @ past.neighbour_directions
-    if sparse.issparse(likeness):
+    likeness: Any = directions(habits) @ past.neighbour_directions
+    if not isinstance(likeness, np.ndarray):
         likeness = likeness.toarray()
     likeness = likeness.astype(np.float32, copy=False)
     # nobody is their own neighbour
