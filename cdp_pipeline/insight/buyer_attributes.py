@@ -52,131 +52,168 @@ _CUSTOMERS = """
     where known.known_on <= cutoffs.cutoff_on
 """
 
-_TARGETS = """
-    create or replace temp table targets_met as
-    with bought as (
-        select looked_at.customer_id, lines.category,
-        from looked_at
-        inner join profiles.order_lines as lines using (customer_id)
-        where not lines.is_return and lines.status is distinct from 'cancelled'
-            and lines.ordered_on > looked_at.cutoff_on
-            and lines.ordered_on <= looked_at.cutoff_on + {horizon}
-        group by all
-    ),
-    top_categories as (
-        select category from bought where category is not null
-        group by category order by count(*) desc, category limit {categories}
-    )
-    select looked_at.customer_id, '{any_purchase}' as target
+# What each bought until the end of their horizon, by channel and by category: one pass each.
+_BOUGHT = """
+    create or replace temp table orders_seen as
+    select
+        looked_at.customer_id, coalesce(orders.channel, 'unknown') as channel,
+        count(*) filter (where orders.ordered_on <= looked_at.cutoff_on) as before_count,
+        count(*) filter (where orders.ordered_on > looked_at.cutoff_on) as after_count,
+        max(orders.ordered_on) filter (where orders.ordered_on <= looked_at.cutoff_on) as last_on,
+        sum(orders.net_home_amount) filter (where orders.ordered_on <= looked_at.cutoff_on)
+            as net_spend_amount,
     from looked_at
     inner join profiles.orders as orders using (customer_id)
-    where orders.is_purchase and orders.ordered_on > looked_at.cutoff_on
-        and orders.ordered_on <= looked_at.cutoff_on + {horizon}
+    where orders.is_purchase and orders.ordered_on <= looked_at.cutoff_on + {horizon}
+    group by all;
+
+    create or replace temp table lines_seen as
+    select
+        looked_at.customer_id, lines.category,
+        count(*) filter (where lines.ordered_on <= looked_at.cutoff_on) as before_count,
+        count(*) filter (where lines.ordered_on > looked_at.cutoff_on) as after_count,
+    from looked_at
+    inner join profiles.order_lines as lines using (customer_id)
+    where not lines.is_return and lines.category is not null
+        and lines.status is distinct from 'cancelled'
+        and lines.ordered_on <= looked_at.cutoff_on + {horizon}
     group by all
-    union all
-    select customer_id, 'category: ' || category from bought
-    where category in (select category from top_categories)
 """
 
+# A target is a bit: the first is any purchase, the others are the best selling categories.
+_TARGETS = """
+    create or replace temp table targets as
+    with top_categories as (
+        select category from lines_seen where after_count > 0
+        group by category order by count(*) desc, category limit {categories}
+    )
+    select 0 as bit, '{any_purchase}' as target, null as category
+    where exists (from orders_seen where after_count > 0)
+    union all
+    select row_number() over (order by category), 'category: ' || category, category
+    from top_categories
+"""
+
+# A cell is all that counting needs to know of a customer: their half, and which targets they met.
 _HISTORY = """
     create or replace temp table history as
+    with orders as (
+        select
+            customer_id, sum(before_count) as order_count, max(last_on) as last_on,
+            sum(net_spend_amount) as net_spend_amount,
+            bool_or(after_count > 0)::integer::bigint as met,
+        from orders_seen group by customer_id
+    ),
+    categories as (
+        select customer_id, bit_or(1::bigint << targets.bit::integer) as met,
+        from lines_seen inner join targets using (category)
+        where after_count > 0 group by customer_id
+    )
     select
-        looked_at.customer_id,
-        count(orders.order_id) as order_count,
-        any_value(looked_at.cutoff_on) - max(orders.ordered_on) as recency_days,
-        sum(orders.net_home_amount) as net_spend_amount,
+        looked_at.customer_id, looked_at.cutoff_on,
+        2 * (coalesce(orders.met, 0) | coalesce(categories.met, 0))
+            + looked_at.is_search_half::integer as cell,
+        coalesce(orders.order_count, 0) as order_count,
+        looked_at.cutoff_on - orders.last_on as recency_days,
+        orders.net_spend_amount,
     from looked_at
-    left join profiles.orders as orders
-        on looked_at.customer_id = orders.customer_id and orders.is_purchase
-            and orders.ordered_on <= looked_at.cutoff_on
-    group by looked_at.customer_id
+    left join orders using (customer_id)
+    left join categories using (customer_id)
 """
 
 _BEHAVIOUR = """
-    select customer_id, 'purchases before' as attribute, case
+    select cell, 'purchases before' as attribute, case
         when order_count = 0 then '0' when order_count = 1 then '1' when order_count < 4 then '2-3'
         when order_count < 10 then '4-9' else '10 and more' end as value from history
     union all
-    select customer_id, 'days since purchase', case
+    select cell, 'days since purchase', case
         when recency_days <= 30 then '0-30' when recency_days <= 90 then '31-90'
         when recency_days <= 180 then '91-180' when recency_days <= 365 then '181-365'
         else 'over 365' end from history where recency_days is not null
     union all
-    select customer_id, 'spend before', 'fourth ' ||
+    select cell, 'spend before', 'fourth ' ||
         (4 * count(*) over (order by net_spend_amount) + count(*) over () - 1) // count(*) over ()
         || ' of 4' from history where order_count > 0 and net_spend_amount is not null
     union all
-    select customer_id, 'most used channel', channel from (
-        select looked_at.customer_id, coalesce(orders.channel, 'unknown') as channel, count(*) as n
-        from looked_at inner join profiles.orders as orders using (customer_id)
-        where orders.is_purchase and orders.ordered_on <= looked_at.cutoff_on group by all
-    ) qualify row_number() over (partition by customer_id order by n desc, channel) = 1
+    select cell, 'most used channel', channel from (
+        select customer_id, arg_min(channel, (-before_count, channel)) as channel
+        from orders_seen where before_count > 0 group by customer_id
+    ) inner join history using (customer_id)
     union all
-    select customer_id, 'most bought category', category from (
-        select looked_at.customer_id, lines.category, count(*) as n
-        from looked_at inner join profiles.order_lines as lines using (customer_id)
-        where not lines.is_return and lines.category is not null
-            and lines.status is distinct from 'cancelled'
-            and lines.ordered_on <= looked_at.cutoff_on group by all
-    ) qualify row_number() over (partition by customer_id order by n desc, category) = 1
+    select cell, 'most bought category', category from (
+        select customer_id, arg_min(category, (-before_count, category)) as category
+        from lines_seen where before_count > 0 group by customer_id
+    ) inner join history using (customer_id)
     union all
-    select looked_at.customer_id, 'message opened in 90 days before',
-        case when count(messages.opened_at) > 0 then 'yes' else 'no' end
-    from looked_at inner join profiles.messages as messages using (customer_id)
-    where not messages.is_control and messages.sent_on <= looked_at.cutoff_on
-        and messages.sent_on > looked_at.cutoff_on - 90
-        and coalesce(messages.opened_at::date <= looked_at.cutoff_on, true)
-    group by looked_at.customer_id
+    select cell, 'message opened in 90 days before', case when is_opened then 'yes' else 'no' end
+    from (
+        select history.cell, count(messages.opened_at) > 0 as is_opened
+        from history inner join profiles.messages as messages using (customer_id)
+        where not messages.is_control and messages.sent_on <= history.cutoff_on
+            and messages.sent_on > history.cutoff_on - 90
+            and coalesce(messages.opened_at::date <= history.cutoff_on, true)
+        group by history.customer_id, history.cell
+    )
     union all
-    select looked_at.customer_id, 'seen on the web in 30 days before',
-        case when count(events.event_id) > 0 then 'yes' else 'no' end
-    from looked_at
-    left join profiles.web_events as events
-        on looked_at.customer_id = events.customer_id and events.occurred_on <= looked_at.cutoff_on
-            and events.occurred_on > looked_at.cutoff_on - 30
-    where exists (from profiles.web_events)
-    group by looked_at.customer_id
+    select cell, 'seen on the web in 30 days before', case when is_seen then 'yes' else 'no' end
+    from (
+        select history.cell, count(events.event_id) > 0 as is_seen
+        from history
+        left join profiles.web_events as events
+            on history.customer_id = events.customer_id
+                and events.occurred_on <= history.cutoff_on
+                and events.occurred_on > history.cutoff_on - 30
+        where exists (from profiles.web_events)
+        group by history.customer_id, history.cell
+    )
 """
 
 _WHO = """
-    select customer_id, unnest(['kind', 'country', 'region', 'city', 'gender', 'language'])
-        as attribute, unnest([kind, country, region, city, gender, language]) as value
-    from looked_at inner join profiles.golden_profiles using (customer_id)
-    union all
-    select customer_id, 'age', case
-        when age < 25 then 'under 25' when age < 35 then '25-34' when age < 45 then '35-44'
-        when age < 55 then '45-54' when age < 65 then '55-64' else '65 and over' end
+    select cell, unnest(['kind', 'country', 'region', 'city', 'gender', 'language', 'age'])
+        as attribute, unnest([kind, country, region, city, gender, language, case
+            when age is null or age < 0 then null
+            when age < 25 then 'under 25' when age < 35 then '25-34' when age < 45 then '35-44'
+            when age < 55 then '45-54' when age < 65 then '55-64' else '65 and over' end]) as value
     from (
-        select customer_id, date_sub('year', birth_on, cutoff_on) as age
-        from looked_at inner join profiles.golden_profiles using (customer_id)
-        where birth_on <= cutoff_on
+        select history.cell, kind, country, region, city, gender, language,
+            case when birth_on <= cutoff_on then date_sub('year', birth_on, cutoff_on) end as age
+        from history inner join profiles.golden_profiles using (customer_id)
     )
     union all
-    select customer_id, attributes.attribute, attributes.value
-    from looked_at inner join profiles.customer_attributes as attributes using (customer_id)
-    where coalesce(attributes.updated_at::date <= looked_at.cutoff_on, true)
+    select cell, attributes.attribute, attributes.value
+    from history inner join profiles.customer_attributes as attributes using (customer_id)
+    where coalesce(attributes.updated_at::date <= history.cutoff_on, true)
 """
 
+# How many customers of each cell have each value: small, so everything after it is cheap.
 _VALUES = """
-    create or replace temp table attribute_values as
+    create or replace temp table value_cells as
     with told as ({behaviour} union all {who}),
+    counted as (
+        select cell, attribute, value, count(*) as customers from told
+        where value is not null group by all
+    ),
     allowed as (
-        select customer_id, attribute, trim(value) as value from told
+        select cell, attribute, trim(value) as value, sum(customers) as customers from counted
         where trim(value) != '' and not list_bool_or(
             list_transform($barred::varchar[], lambda word: contains(lower(attribute), word))
         )
+        group by all
     ),
     numbers as (
         select attribute from allowed group by attribute
         having count(distinct value) > {banded} and count(try_cast(value as double)) = count(*)
+    ),
+    bands as (
+        select cell, attribute, customers, 'fourth ' ||
+            (4 * sum(customers) over (partition by attribute order by value::double)
+                + sum(customers) over (partition by attribute) - 1)
+            // sum(customers) over (partition by attribute) || ' of 4' as value
+        from allowed semi join numbers using (attribute)
     )
-    select customer_id, attribute, value from allowed anti join numbers using (attribute)
+    select cell, attribute, value, customers from allowed anti join numbers using (attribute)
     union all
-    select customer_id, attribute, 'fourth ' ||
-        (4 * count(*) over (partition by attribute order by value::double)
-            + count(*) over (partition by attribute) - 1)
-        // count(*) over (partition by attribute) || ' of 4'
-    from allowed semi join numbers using (attribute)
+    select cell, attribute, value, sum(customers) from bands group by all
 """
 
 # With a value: customers and buyers; without: all others whose value is known.
@@ -184,15 +221,17 @@ _COUNTS = """
     with halves as (
         select unnest([true, false]) as is_search_half
     ),
+    cells as (
+        select attribute, value, cell & 1 = 1 as is_search_half, cell >> 1 as met, customers,
+        from value_cells
+    ),
     with_value as (
-        select attribute, value, is_search_half, count(*) as customers,
-        from attribute_values inner join looked_at using (customer_id) group by all
+        select attribute, value, is_search_half, sum(customers) as customers,
+        from cells group by all
     ),
     buyers_with_value as (
-        select target, attribute, value, is_search_half, count(*) as buyers,
-        from attribute_values
-        inner join looked_at using (customer_id)
-        inner join targets_met using (customer_id) group by all
+        select target, attribute, value, is_search_half, sum(customers) as buyers,
+        from cells inner join targets on cells.met >> targets.bit::integer & 1 = 1 group by all
     ),
     common as (
         select attribute, value from with_value group by all
@@ -203,7 +242,7 @@ _COUNTS = """
             with_value.customers, coalesce(buyers_with_value.buyers, 0) as buyers,
         from common
         cross join halves
-        cross join (select distinct target from targets_met) as targets
+        cross join targets
         inner join with_value using (attribute, value, is_search_half)
         left join buyers_with_value
             on targets.target = buyers_with_value.target
@@ -280,7 +319,7 @@ def count(con: duckdb.DuckDBPyConnection, rules: BuyerAttributeRules) -> None:
         "categories": rules.top_categories,
         "any_purchase": ANY_PURCHASE,
     }
-    for statement in (_CUSTOMERS, _TARGETS, _HISTORY):
+    for statement in (_CUSTOMERS, _BOUGHT, _TARGETS, _HISTORY):
         con.execute(statement.format(**parts))
     con.execute(
         _VALUES.format(behaviour=_BEHAVIOUR, who=_WHO, banded=_BANDED_VALUES),

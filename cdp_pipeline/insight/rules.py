@@ -104,7 +104,7 @@ class BuyerAttributeRules(Strict):
     cutoffs: int = Field(3, ge=1, le=16)
     false_discovery_share: float = Field(0.05, gt=0, lt=1)
     customers_least: int = Field(30, ge=5)
-    top_categories: int = Field(10, ge=0)
+    top_categories: int = Field(10, ge=0, le=60)
     barred: tuple[str, ...] = ()
 
 

@@ -4,7 +4,8 @@
 -- completed orders (returns taken off), so it adds up to profiles.orders to the cent; orders in a
 -- currency without a rate are counted in orders_without_rate_count and are in no amount. Orders,
 -- gaps and averages count purchases only, not receipts that just take goods back. "12m" is the
--- twelve months up to and including the as-of date.
+-- twelve months up to and including the as-of date. Spend and orders by category and by channel are
+-- customer_category_mix and customer_channel_mix.
 
 with
 
@@ -28,7 +29,6 @@ customers as (
 orders as (
     select
         orders.customer_id,
-        coalesce(orders.channel, 'unknown') as channel,
         orders.net_home_amount,
         orders.return_home_amount,
         orders.is_purchase,
@@ -102,103 +102,67 @@ gap_measures as (
     group by gaps.customer_id
 ),
 
-channel_orders as (
+channel_mix as (
     select
-        orders.customer_id,
-        orders.channel,
-        count(*) as order_count,
-        sum(orders.net_home_amount) as net_spend_amount,
-    from orders
-    where orders.is_purchase
-    group by all
+        mix.customer_id,
+        mix.channel,
+        mix.order_count,
+        mix.net_spend_amount,
+    from insight.customer_channel_mix as mix
+    where mix.order_count > 0
 ),
 
 channel_measures as (
     select
-        channel_orders.customer_id,
+        channel_mix.customer_id,
         count(*) as channel_count,
         -- most orders, then most spend, then the first by name
         arg_min(
-            channel_orders.channel,
-            (
-                -channel_orders.order_count,
-                channel_orders.net_spend_amount is null,
-                -channel_orders.net_spend_amount,
-                channel_orders.channel
-            )
+            channel_mix.channel,
+            (-channel_mix.order_count, -channel_mix.net_spend_amount, channel_mix.channel)
         ) as favourite_channel,
-        max(channel_orders.order_count) as favourite_channel_order_count,
+        max(channel_mix.order_count) as favourite_channel_order_count,
         to_json(
             map_from_entries(
-                list(
-                    (channel_orders.channel, channel_orders.order_count)
-                    order by channel_orders.channel
-                )
+                list((channel_mix.channel, channel_mix.order_count) order by channel_mix.channel)
             )
         )::varchar as orders_per_channel,
-    from channel_orders
-    group by channel_orders.customer_id
+    from channel_mix
+    group by channel_mix.customer_id
 ),
 
-product_lines as (
+category_mix as (
     select
-        order_lines.customer_id,
-        order_lines.category,
-        order_lines.product_id,
-        count(*) filter (where not order_lines.is_return) as line_count,
-        sum(order_lines.line_home_amount) as net_spend_amount,
-        sum(order_lines.margin_home_amount) as margin_amount,
-        sum(order_lines.line_home_amount) filter (
-            where order_lines.margin_home_amount is not null
-        ) as costed_spend_amount,
-    from profiles.order_lines as order_lines
-    cross join clock
-    where
-        order_lines.customer_id is not null
-        and order_lines.status != 'cancelled'
-        and order_lines.ordered_on <= clock.as_of_on
-    group by all
-),
-
-category_lines as (
-    select
-        product_lines.customer_id,
-        product_lines.category,
-        count(product_lines.product_id) filter (where product_lines.line_count > 0)
-            as product_count,
-        sum(product_lines.line_count) as line_count,
-        sum(product_lines.net_spend_amount) as net_spend_amount,
-        sum(product_lines.margin_amount) as margin_amount,
-        sum(product_lines.costed_spend_amount) as costed_spend_amount,
-    from product_lines
-    group by all
+        mix.customer_id,
+        nullif(mix.category, 'unknown') as category,
+        mix.product_count,
+        mix.line_count,
+        mix.net_spend_amount,
+        mix.margin_amount,
+        mix.costed_spend_amount,
+    from insight.customer_category_mix as mix
 ),
 
 product_measures as (
     select
-        category_lines.customer_id,
-        count(category_lines.category) filter (where category_lines.line_count > 0)
+        category_mix.customer_id,
+        count(category_mix.category) filter (where category_mix.line_count > 0)
             as category_count,
-        sum(category_lines.product_count) as product_count,
-        sum(category_lines.line_count) as line_count,
+        sum(category_mix.product_count) as product_count,
+        sum(category_mix.line_count) as line_count,
         -- most bought lines, then most spend, then the first by name
         arg_min(
-            category_lines.category,
-            (
-                -category_lines.line_count,
-                category_lines.net_spend_amount is null,
-                -category_lines.net_spend_amount,
-                category_lines.category
-            )
+            category_mix.category,
+            (-category_mix.line_count, -category_mix.net_spend_amount, category_mix.category)
         ) filter (
-            where category_lines.category is not null and category_lines.line_count > 0
+            where category_mix.category is not null and category_mix.line_count > 0
         ) as favourite_category,
-        max(category_lines.line_count) filter (where category_lines.category is not null)
+        max(category_mix.line_count) filter (where category_mix.category is not null)
             as favourite_category_line_count,
-        sum(category_lines.margin_amount) as margin_amount,
-        sum(category_lines.costed_spend_amount) as costed_spend_amount,
-    from category_lines
-    group by category_lines.customer_id
+        sum(category_mix.margin_amount) as margin_amount,
+        sum(category_mix.costed_spend_amount) as costed_spend_amount,
+    from category_mix
+    group by category_mix.customer_id
 ),
 
 message_measures as (

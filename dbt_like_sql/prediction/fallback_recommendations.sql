@@ -67,24 +67,55 @@ returned_products as (
     from prediction.returned_products as returned
 ),
 
-histories as (
+-- today and the past cut-off, if there is one, so that the purchases are gone through once
+days as (
     select
-        cutoffs.cutoff_on,
-        cutoffs.is_today,
-        cutoffs.popular_days,
+        max(cutoffs.cutoff_on) filter (where cutoffs.is_today) as today_on,
+        max(cutoffs.cutoff_on) filter (where not cutoffs.is_today) as past_on,
+    from cutoffs
+),
+
+-- a customer buys a product on a day in one row
+bought_products as (
+    select
         purchases.customer_id,
         purchases.product_id,
-        count(*) as purchase_day_count,
-        max(purchases.ordered_on) as last_bought_on,
+        days.today_on,
+        days.past_on,
+        count(*) as today_day_count,
+        max(purchases.ordered_on) as today_last_on,
+        count(*) filter (where purchases.ordered_on <= days.past_on) as past_day_count,
+        max(purchases.ordered_on) filter (where purchases.ordered_on <= days.past_on)
+            as past_last_on,
     from prediction.product_purchases as purchases
-    inner join cutoffs
-        on purchases.ordered_on <= cutoffs.cutoff_on
+    cross join days
+    where purchases.ordered_on <= days.today_on
     group by
-        cutoffs.cutoff_on,
-        cutoffs.is_today,
-        cutoffs.popular_days,
         purchases.customer_id,
-        purchases.product_id
+        purchases.product_id,
+        days.today_on,
+        days.past_on
+),
+
+histories as (
+    select
+        bought_products.today_on as cutoff_on,
+        true as is_today,
+        bought_products.customer_id,
+        bought_products.product_id,
+        bought_products.today_day_count as purchase_day_count,
+        bought_products.today_last_on as last_bought_on,
+    from bought_products
+    union all
+    select
+        bought_products.past_on as cutoff_on,
+        false as is_today,
+        bought_products.customer_id,
+        bought_products.product_id,
+        bought_products.past_day_count as purchase_day_count,
+        bought_products.past_last_on as last_bought_on,
+    from bought_products
+    where bought_products.past_day_count > 0
 ),
 
 popularity as (
@@ -93,9 +124,11 @@ popularity as (
         histories.product_id,
         count(*) as buyer_count,
         count(*) filter (
-            where histories.last_bought_on > histories.cutoff_on - histories.popular_days
+            where histories.last_bought_on > histories.cutoff_on - cutoffs.popular_days
         ) as recent_buyer_count,
     from histories
+    inner join cutoffs
+        on histories.cutoff_on = cutoffs.cutoff_on
     inner join products
         on histories.product_id = products.product_id
     where not histories.is_today or products.is_recommendable
@@ -181,64 +214,77 @@ own_counts as (
     select
         own_lists.cutoff_on,
         own_lists.customer_id,
-        count(*) as own_count,
+        list(own_lists.product_id order by own_lists.place) as own_products,
     from own_lists
     group by
         own_lists.cutoff_on,
         own_lists.customer_id
 ),
 
+returned_counts as (
+    select
+        returned_products.customer_id,
+        list(returned_products.product_id order by returned_products.product_id)
+            as returned_products,
+    from returned_products
+    -- who refused to be profiled gets the same best sellers as everybody, whatever they did
+    left join objections
+        on returned_products.customer_id = objections.customer_id
+    where objections.customer_id is null
+    group by returned_products.customer_id
+),
+
 -- a customer whose list is not full has nine products at most, so twenty-four leave room for ten
 -- more beside those and five that were returned
+best_lists as (
+    select
+        best_sellers.cutoff_on,
+        list(best_sellers.product_id order by best_sellers.place) as best_products,
+    from best_sellers
+    where best_sellers.place <= 24
+    group by best_sellers.cutoff_on
+),
+
 fillers as (
     select
         customers.cutoff_on,
         customers.customer_id,
-        best_sellers.product_id,
-        best_sellers.recent_buyer_count,
-        best_sellers.place,
-        coalesce(own_counts.own_count, 0) as own_count,
-        customers.is_today,
+        coalesce(len(own_counts.own_products), 0) as own_count,
+        list_filter(
+            best_lists.best_products,
+            lambda product:
+            not coalesce(list_contains(own_counts.own_products, product), false)
+            and not coalesce(list_contains(returned_counts.returned_products, product), false)
+        ) as filling_products,
     from customers
-    inner join best_sellers
-        on
-            customers.cutoff_on = best_sellers.cutoff_on
-            and best_sellers.place <= 24
+    inner join best_lists
+        on customers.cutoff_on = best_lists.cutoff_on
     left join own_counts
         on
             customers.cutoff_on = own_counts.cutoff_on
             and customers.customer_id = own_counts.customer_id
-    where coalesce(own_counts.own_count, 0) < 10
+    left join returned_counts
+        on
+            customers.is_today
+            and customers.customer_id = returned_counts.customer_id
+    where coalesce(len(own_counts.own_products), 0) < 10
+),
+
+places as (
+    select unnest(range(1, 11)) as place,
 ),
 
 filled_lists as (
     select
         fillers.cutoff_on,
         fillers.customer_id,
-        fillers.product_id,
-        fillers.recent_buyer_count,
-        fillers.own_count,
-        row_number() over (
-            partition by fillers.cutoff_on, fillers.customer_id
-            order by fillers.place
-        ) as place,
+        fillers.own_count + places.place as list_place,
+        fillers.filling_products[places.place] as product_id,
     from fillers
-    left join own_lists
+    inner join places
         on
-            fillers.cutoff_on = own_lists.cutoff_on
-            and fillers.customer_id = own_lists.customer_id
-            and fillers.product_id = own_lists.product_id
-    left join returned_products
-        on
-            fillers.is_today
-            and fillers.customer_id = returned_products.customer_id
-            and fillers.product_id = returned_products.product_id
-    left join objections
-        on fillers.customer_id = objections.customer_id
-    where
-        own_lists.customer_id is null
-        -- who refused to be profiled gets the same best sellers as everybody, whatever they did
-        and (returned_products.customer_id is null or objections.customer_id is not null)
+            places.place <= len(fillers.filling_products)
+            and fillers.own_count + places.place <= 10
 ),
 
 lists as (
@@ -255,13 +301,16 @@ lists as (
     select
         filled_lists.cutoff_on,
         filled_lists.customer_id,
-        filled_lists.own_count + filled_lists.place as list_place,
-        filled_lists.product_id,
+        filled_lists.list_place,
+        best_sellers.product_id,
         0 as purchase_day_count,
         null as last_bought_on,
-        filled_lists.recent_buyer_count,
+        best_sellers.recent_buyer_count,
     from filled_lists
-    where filled_lists.own_count + filled_lists.place <= 10
+    inner join best_sellers
+        on
+            filled_lists.cutoff_on = best_sellers.cutoff_on
+            and filled_lists.product_id = best_sellers.product_id
 )
 
 select

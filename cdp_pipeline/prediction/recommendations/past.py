@@ -29,6 +29,8 @@ QUICK, SLOW = 0.6, 0.9
 # Customers that relations are counted on.
 CUSTOMERS_TOGETHER = 50_000
 NEIGHBOUR_CUSTOMERS = 6_000
+# Products x neighbours up to which their habits are kept as an array (80 MB).
+DENSE_CELLS = 20_000_000
 # Somebody who buys half the shop tells nothing about what goes together, and costs its square.
 MOST_PRODUCTS = 400
 TOGETHER_PER_PRODUCT = 60
@@ -171,7 +173,7 @@ class Past:
             common,
             _keys_of(together),
             neighbours,
-            directions(neighbour_habits).T.tocsr(),
+            _columns_of(directions(neighbour_habits)),
             neighbour_habits,
             _bits(neighbour_habits),
         )
@@ -184,6 +186,13 @@ def directions(habits: Any) -> Any:
     found = habits.copy()
     found.data = found.data / np.repeat(lengths, np.diff(found.indptr))
     return found
+
+
+def _columns_of(neighbours: Any) -> Any:
+    """Return rows as columns: an array while it is small, since most products meet somebody."""
+    columns = neighbours.T.tocsr()
+    cells = columns.shape[0] * columns.shape[1]
+    return columns.toarray() if cells <= DENSE_CELLS else columns
 
 
 def _customer_figures(known: Purchases, day: int) -> CustomerFigures:

@@ -180,6 +180,12 @@ def _train_average(
             f"not enough data for value: {BUYERS_FOR_AN_AVERAGE} customers are needed who bought "
             "again within a past horizon, exported no value instead"
         )
+        again = samples.samples.customer[samples.bought > 0]
+        if len(np.unique(again)) >= BUYERS_FOR_AN_AVERAGE:
+            because = (
+                "not enough data for value: customers bought again, but for no amount known in the "
+                "home currency (prices of zero, or no exchange rate), exported no value instead"
+            )
     else:
         because = (
             f"not enough data for a forecast per customer: {samples.buyers} customers bought again "

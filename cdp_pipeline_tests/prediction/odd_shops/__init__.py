@@ -1,0 +1,1 @@
+"""Small and odd businesses, from their exports to the release."""
