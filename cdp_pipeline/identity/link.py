@@ -20,7 +20,7 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
-from cdp_pipeline.identity.mixture import evidence
+from cdp_pipeline.identity.mixture import evidence, parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     compare_pairs,
@@ -115,11 +115,11 @@ def _link_nodes(
     forbidden = (pairs.levels[:, once] == 0).any(axis=1)
     ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
     holders = _holders(groups, keys, [names[i] for i in own])
-    apart = model.mixture.apart
+    one = {e.name for e in work.evidence if e.column.per_person == "one"}
     personal = [
-        1 + apart.index(e.name)
-        for e in work.evidence
-        if e.name in apart and e.column.per_person == "one"
+        place
+        for place, group in enumerate(parts_of(model.mixture))
+        if names[group[0]] in model.mixture.apart and names[group[0]] in one
     ]
     clusters = _cluster(groups, label, ties, holders, personal, model)
     return Linked(clusters, pairs, odds_of(parts, model.prior))
