@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXACT_EDGES = "identity_exact_edges"
+# Two names less alike than this, in whatever order, are different ones.
+LIKE_NAMES = 0.8
 
 # How a column is called in a rule's name.
 _SPOKEN = {
@@ -70,6 +72,7 @@ def make_exact_edges(
         Table with ``identity_column`` and ``value`` of values that no longer decide alone.
     """
     once = [e for e in work.evidence if e.column.per_person == "one"]
+    names = [e.name for e in work.of_kind("given_name", "family_name")]
     queries = []
     for position, rule in enumerate(rules):
         agree = ", ".join(["kind", *rule.columns])
@@ -77,17 +80,19 @@ def make_exact_edges(
         if "given_name" in rule.columns:
             present += " and length(given_name) > 1"
         usable = "".join(_not_shared(c, shared) for c in rule.columns)
+        kept = [e.name for e in once] + [n for n in names if n not in rule.columns]
         firsts = ", ".join(
-            f"first_value({e.name}) over (partition by {agree}"
-            f" order by {e.name} is null, node_no) as first_{e.name}"
-            for e in once
+            f"first_value({name}) over (partition by {agree}"
+            f" order by {name} is null, node_no) as first_{name}"
+            for name in kept
         )
         queries.append(
             f"""select first_no as left_no, node_no as right_no, {position} as rule_no from (
                 select *, min(node_no) over (partition by {agree}) as first_no
                     {"," if firsts else ""} {firsts}
                 from {NODES} as n where {present} {usable}
-            ) where node_no <> first_no {"".join(_agrees(e) for e in once)}"""
+            ) where node_no <> first_no
+                {"".join(_agrees(e) for e in once)} {_same_name(names, rule)}"""
         )
     union = " union all ".join(queries) or (
         "select 0::integer as left_no, 0::integer as right_no, 0 as rule_no where false"
@@ -129,6 +134,16 @@ def _not_shared(column: str, shared: str | None) -> str:
         f" and not exists (select 1 from {shared} as s where s.identity_column = '{column}'"
         f" and s.value = cast(n.{column} as varchar))"
     )
+
+
+def _same_name(names: list[str], rule: ExactRule) -> str:
+    """Return SQL that is false where every name differs: a number typed at the wrong person."""
+    if len(names) < 2 or set(names) & set(rule.columns):
+        return ""
+    differ = " and ".join(
+        f"jaro_winkler_similarity({a}, first_{b}) < {LIKE_NAMES}" for a in names for b in names
+    )
+    return f" and not coalesce({differ}, false)"
 
 
 def _agrees(evidence: Evidence) -> str:
