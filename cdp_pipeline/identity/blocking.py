@@ -157,9 +157,25 @@ class NodeKeys:
             )
         return self._found[expression]
 
+    def holders_of(self, expression: str) -> NodeKeys:
+        """Return the keys of the nodes that hold a value here; all others have no key."""
+        return _HoldersKeys(self, self.single(expression) != 0)
+
     def _column(self, expression: str) -> NDArray[np.uint64]:
         table = self._con.sql(f"select {expression} as found from {NODES}").to_arrow_table()
         return np.asarray(table["found"].to_numpy()).astype(np.uint64)
+
+
+class _HoldersKeys(NodeKeys):
+    """The keys of some of the nodes: the others share nothing with anybody."""
+
+    def __init__(self, keys: NodeKeys, holding: NDArray[np.bool_]) -> None:
+        self._keys, self._holding = keys, holding
+        self.nodes = keys.nodes
+
+    def single(self, expression: str) -> NDArray[np.uint64]:
+        """Return one key of each node; zero where the node has no part."""
+        return np.where(self._holding, self._keys.single(expression), np.uint64(0))
 
 
 def blocks(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
