@@ -6,8 +6,8 @@ of the candidate pairs, and the evidence of a pair under it. Does not belong her
 
 Fellegi and Sunter know two kinds of pairs, matches and random others. Customer records hold a
 third: two people who live together agree on family name, address, telephone and e-mail, and the sum
-of those outweighs a different first name. So the others are split into strangers, neighbours and
-members of one household, and matches into those who stayed and those who moved. What belongs to a
+of those outweighs a different first name. So the others are split into strangers, namesakes
+anywhere and in one town, neighbours and members of one household, and matches into those who stayed and those who moved. What belongs to a
 person (given name, birth date, gender, numbers) is as likely to agree within a household as among
 strangers; what a household shares is learnt for each class. Within a class columns are
 independent.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.columns import IdentityColumns
 
 SAME = ("stayed", "moved")
-OTHERS = ("stranger", "namesake", "household", "neighbour", "townsman")
+OTHERS = ("stranger", "namesake", "local_namesake", "household", "neighbour", "townsman")
 # Which kinds of columns each class of others agrees on more than strangers do, and how far towards
 # the agreement of one person this is believed to go before the data is seen.
 _AGREEMENT: dict[str, dict[str, float]] = {
@@ -45,8 +45,14 @@ _AGREEMENT: dict[str, dict[str, float]] = {
         "family_name": 0.3,
         "full_name": 0.3,
         "email": 0.3,
-        "postcode": 0.02,
-        "text": 0.05,
+    },
+    "local_namesake": {
+        "given_name": 0.3,
+        "family_name": 0.3,
+        "full_name": 0.3,
+        "email": 0.3,
+        "postcode": 0.3,
+        "text": 0.7,
     },
     "household": {
         "family_name": 0.7,
@@ -61,7 +67,8 @@ _AGREEMENT: dict[str, dict[str, float]] = {
 }
 # Names that agree more often than by chance, but common ones more often than rare ones all the
 # same: people of one country or culture are alike in their names.
-_ALIKE = {"namesake": ("given_name", "family_name", "full_name", "email"),
+_NAMES = ("given_name", "family_name", "full_name", "email")
+_ALIKE = {"namesake": _NAMES, "local_namesake": _NAMES,
           "neighbour": ("family_name",), "townsman": ("family_name",)}  # fmt: skip
 # Kinds that are sparse and decisive.
 _APART = ("date", "category", "identifier")
@@ -72,6 +79,7 @@ _EXPECTED = {
     "stayed": 5.0,
     "moved": 1.0,
     "namesake": 5.0,
+    "local_namesake": 2.0,
     "household": 3.0,
     "neighbour": 10.0,
     "townsman": 10.0,
@@ -309,7 +317,7 @@ def _classes(
         for other in OTHERS:
             degree = _AGREEMENT.get(other, {}).get(kind, 0.0) if (other,) in groups else 0.0
             mixed = degree * m + (1 - degree) * u
-            if other == "namesake" and kind == "email":
+            if other in ("namesake", "local_namesake") and kind == "email":
                 # Addresses made of one name are similar, not the same.
                 mixed[-1] = u[-1]
             if other == "household" and kind == "date":
