@@ -18,7 +18,8 @@ function               reads                                       makes
                                                                    identity.record_clusters
 `linkage_quality`      identity.record_clusters,                   identity.linkage_quality
                        identity.record_pairs,
-                       identity.standardised_records
+                       identity.standardised_records,
+                       previous.identity_map
 `assign_ids`           identity.record_clusters,                   identity.identity_map,
                        identity.standardised_records,              identity.customer_aliases,
                        previous.identity_map,                      identity.customer_history

@@ -94,8 +94,12 @@ def _link_nodes(
     candidates = make_pairs(keys, rules_of(model), groups=groups)
     pairs = compare_pairs(con, model.settings, candidates)
     parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
-    label = _components(groups, pairs, odds_of(parts, model.prior), model.threshold)
+    odds = odds_of(parts, model.prior)
+    label = _components(groups, pairs, odds, model.threshold)
     inside = label[pairs.left] == label[pairs.right]
+    # Not joined, and not out of the question: what the linking may have missed.
+    doubtful = ~inside & (odds >= log2_odds(LEAST_PROBABILITY))
+    apart, odds_apart = pairs.where(doubtful), odds[doubtful]
     pairs, parts = pairs.where(inside), parts[inside]
     more = _missing_pairs(groups, label, pairs)
     extra = compare_pairs(con, model.settings, more)
@@ -122,7 +126,23 @@ def _link_nodes(
         if names[group[0]] in model.mixture.apart and names[group[0]] in one
     ]
     clusters = _cluster(groups, label, ties, holders, personal, model)
-    return Linked(clusters, pairs, odds_of(parts, model.prior))
+    return Linked(clusters, *_all_scored(pairs, odds_of(parts, model.prior), apart, odds_apart))
+
+
+def _all_scored(
+    pairs: ComparedPairs,
+    odds: NDArray[np.float64],
+    apart: ComparedPairs,
+    odds_apart: NDArray[np.float64],
+) -> tuple[ComparedPairs, NDArray[np.float64]]:
+    """Return the scored pairs inside and between components together, sorted by pair."""
+    both = ComparedPairs(
+        np.concatenate((pairs.left, apart.left)),
+        np.concatenate((pairs.right, apart.right)),
+        np.concatenate((pairs.levels, apart.levels)),
+    )
+    order = np.lexsort((both.right, both.left))
+    return both.where(order), np.concatenate((odds, odds_apart))[order]
 
 
 def _is_issued_once(evidence: Evidence) -> bool:

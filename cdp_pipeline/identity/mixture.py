@@ -7,9 +7,10 @@ of the candidate pairs, and the evidence of a pair under it. Does not belong her
 Fellegi and Sunter know two kinds of pairs, matches and random others. Customer records hold a
 third: two people who live together agree on family name, address, telephone and e-mail, and the sum
 of those outweighs a different first name. So the others are split into strangers, namesakes
-anywhere and in one town, neighbours and members of one household, and matches into those who stayed and those who moved. What belongs to a
-person (given name, birth date, gender, numbers) is as likely to agree within a household as among
-strangers; what a household shares is learnt for each class. Within a class columns are
+anywhere and in one town, neighbours and members of one household, and matches into those who
+stayed and those who moved. What belongs to a person (given name, birth date, gender, numbers) is
+as likely to agree within a household as among strangers; what a household shares is learnt for
+each class. Within a class columns are
 independent.
 """
 
@@ -225,7 +226,8 @@ def learn_mixture(
         area=[
             n
             for n in names
-            if columns.columns[n].kind in _PLACE and columns.columns[n].shared_by == "many"
+            if columns.columns[n].kind in _PLACE
+            and columns.columns[n].shared_by == "many"
             and columns.columns[n].exactness != "loose"
         ],
     )
