@@ -61,8 +61,16 @@ class LabelledSet:
     columns: dict[str, IdentityColumn] = field(default_factory=dict)
 
 
-def open_set(chosen: LabelledSet, folder: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Return a connection that holds the set as the identity layer reads it, sealed."""
+def open_set(
+    chosen: LabelledSet,
+    folder: Path,
+    threads: int = 2,
+    prepare: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Return a connection that holds the set as the identity layer reads it, sealed.
+
+    ``prepare`` may change what is staged before it is sealed.
+    """
     con = duckdb.connect()
     con.execute(f"set threads = {threads}")
     con.execute(_TABLES)
@@ -72,6 +80,8 @@ def open_set(chosen: LabelledSet, folder: Path, threads: int = 2) -> duckdb.Duck
         f" '{chosen.home_country}' as home_country"
     )
     chosen.load(con, folder)
+    if prepare is not None:
+        prepare(con)
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
     return con

@@ -2,9 +2,11 @@
 
 ``python -m benchmarks.identity [SET ...]`` runs the named sets only; ``demo:PEOPLE`` a demo company
 of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves each deciding number
-by a fifth either way and shows what that does to F1. Every set goes through the public functions
-of `cdp_pipeline.identity` on a sealed connection, in a process of its own so that memory is its
-own.
+by a fifth either way and shows what that does to F1. ``python -m benchmarks.identity --coverage
+[WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
+recall estimated without truth hold, and how wide their intervals are. Every set goes through the
+public functions of `cdp_pipeline.identity` on a sealed connection, in a process of its own so that
+memory is its own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,8 @@ from benchmarks.measuring import measure
 
 if TYPE_CHECKING:
     import duckdb
+
+    from benchmarks._identity_sets import LabelledSet
 
 # Bars and what others reach, from the project's evidence.
 _BARS: dict[str, tuple[float, str]] = {
@@ -97,17 +102,23 @@ def configuration_hash() -> str:
 def one(name: str, folder: Path) -> dict[str, Any]:
     """Link one set in this process and score it."""
     from benchmarks._identity_sets import SETS, folder_of, open_set
+
+    base = name.partition(":")[0]
+    chosen = SETS[base]
+    return linked(open_set(chosen, folder if base == "demo" else folder_of(base)), chosen)
+
+
+def linked(con: duckdb.DuckDBPyConnection, chosen: LabelledSet) -> dict[str, Any]:
+    """Link the staged records of a set, score them, and estimate the scores without truth."""
     from cdp_pipeline.identity import (
         link,
+        linkage_quality,
         load_identity_columns,
         shared_identifiers,
         standardise,
         train,
     )
 
-    base = name.partition(":")[0]
-    chosen = SETS[base]
-    con = open_set(chosen, folder if base == "demo" else folder_of(base))
     columns = load_identity_columns().with_columns(chosen.columns)
 
     def keep(made: dict[str, str]) -> None:
@@ -123,25 +134,33 @@ def one(name: str, folder: Path) -> dict[str, Any]:
     trained = time.process_time() - cpu
     wall, cpu = time.perf_counter(), time.process_time()
     keep(link(con, model, columns))
-    linked = time.process_time() - cpu, time.perf_counter() - wall
+    joined = time.process_time() - cpu, time.perf_counter() - wall
+    keep(linkage_quality(con))
+    estimated = con.sql(
+        "select metric, lower, value, upper from identity.linkage_quality where metric like"
+        " 'estimated_%'"
+    ).fetchall()
     return {
         **_score(con),
+        "records": int(con.sql("select count(*) from identity.record_clusters").fetchall()[0][0]),
+        "estimated": {metric.removeprefix("estimated_"): rest for metric, *rest in estimated},
         "config": configuration_hash(),
         "train_cpu": trained,
-        "link_cpu": prepared[0] + linked[0],
-        "link_wall": prepared[1] + linked[1],
+        "link_cpu": prepared[0] + joined[0],
+        "link_wall": prepared[1] + joined[1],
     }
 
 
 # The numbers that decide who is who; the others bound time and memory.
 _DECIDING = {
-    "calibrate": ("DEAREST", "LOWEST", "WRONG_IN_TOW"),
-    "cluster": ("LARGEST_COMPONENT", "SAMENESS", "STRONGEST"),
+    "calibrate": ("DEAREST", "LOWEST", "MOST_CHANCE", "WRONG_IN_TOW"),
+    "cluster": ("DIFFERING", "ESTABLISHED", "LARGEST_COMPONENT", "SAMENESS", "STRONGEST"),
+    "exact": ("LIKE_NAMES",),
     "link": ("COMPONENT_SLACK", "HARDLY_EVER"),
     "mixture": ("BELIEF", "HOUSEHOLD_PAIRS", "TWINS"),
     "blocking": ("LARGEST_BLOCK", "CHANCE_PAIRS_PER_RECORD", "LINKING_PAIRS_PER_RECORD"),
     "score": ("RARE",),
-    "shared": ("TAIL",),
+    "shared": ("FILLED_IN", "TAIL"),
 }
 
 
@@ -158,12 +177,46 @@ def sensitivity(names: list[str]) -> list[Figure]:
                 value = getattr(loaded, number)
                 moved = 0.0
                 for factor in (0.8, 1.2):
-                    setattr(loaded, number, type(value)(value * factor))
+                    # Counts move by one at least: a fifth of a few would round to nothing.
+                    step = max(1, round(value * 0.2)) if isinstance(value, int) else value * 0.2
+                    setattr(loaded, number, value + (step if factor > 1 else -step))
                     moved = max(moved, abs(one(name, Path())["f1"] - usual))
                 setattr(loaded, number, value)
                 subject = f"identity.{name}.sensitivity.{module}.{number.lower()}"
                 found.append(figure(subject, moved, "F1", bar=0.01))
     return found
+
+
+def coverage(count: int) -> list[Figure]:
+    """Link small worlds of known truth; return how often the estimates hold, and their widths."""
+    from benchmarks._identity_sets import SETS, open_set
+    from benchmarks._identity_worlds import narrow, worlds, write_world
+
+    held: dict[str, list[bool]] = {"precision": [], "recall": []}
+    widths: dict[str, list[float]] = {"precision": [], "recall": []}
+    scores = []
+    for world in worlds(count):
+        with tempfile.TemporaryDirectory() as folder:
+            write_world(world, Path(folder))
+            con = open_set(SETS["demo"], Path(folder), prepare=partial(narrow, world=world))
+            found = linked(con, SETS["demo"])
+            con.close()
+        scores.append(found["f1"])
+        said = []
+        for metric, (lower, value, upper) in sorted(found["estimated"].items()):
+            held[metric].append(lower <= found[metric] <= upper)
+            widths[metric].append(upper - lower)
+            said.append(
+                f"{metric} {found[metric]:.4f}, estimated {value:.4f} {lower:.4f}-{upper:.4f}"
+            )
+        sys.stderr.write(f"{world.name}, {found['records']} records: {'; '.join(said)}\n")
+    rows = [figure("identity.worlds.f1_lowest", min(scores), "", direction="up")]
+    for metric, hits in held.items():
+        subject = f"identity.coverage.{metric}"
+        rows.append(figure(f"{subject}.worlds", sum(hits), f"of {count}", bar=0.9 * count,
+                           direction="up"))  # fmt: skip
+        rows.append(figure(f"{subject}.widest", max(widths[metric]), ""))
+    return rows
 
 
 def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
@@ -211,5 +264,10 @@ if __name__ == "__main__":
 
         if sys.argv[1:2] == ["--sensitivity"]:
             show(sensitivity(sys.argv[2:]))
+            sys.exit()
+        if sys.argv[1:2] == ["--coverage"]:
+            from benchmarks._identity_worlds import COUNT
+
+            show(coverage(int(sys.argv[2]) if sys.argv[2:] else COUNT))
             sys.exit()
         show([row for name in sys.argv[1:] for row in figures_of(name)] or run())

@@ -21,7 +21,7 @@ import pyarrow as pa
 from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.exact import EXACT_EDGES, ExactRule, make_exact_edges
 from cdp_pipeline.identity.link import odds_of
-from cdp_pipeline.identity.mixture import evidence
+from cdp_pipeline.identity.mixture import evidence, parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     compare_pairs,
@@ -265,13 +265,7 @@ class Scorer:
         mixture = self.model.mixture
         if mixture is None:
             return []
-        names = mixture.names
-        shared = [i for i, n in enumerate(names) if n not in mixture.apart]
-        return [
-            *(i for i in shared if names[i] not in mixture.household),
-            *(i for i in shared if names[i] in mixture.household),
-            *(i for i, n in enumerate(names) if n in mixture.apart),
-        ]
+        return [i for part in parts_of(mixture) for i in part]
 
     def _compared(self, pairs: Sequence[tuple[int, int]]) -> ComparedPairs:
         """Compare the nodes of pairs of records; the engine has the smaller node on the left."""

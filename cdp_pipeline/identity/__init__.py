@@ -25,7 +25,8 @@ function               reads                                       makes
                        sources.run_clock
 `linkage_quality`      identity.record_clusters,                   identity.linkage_quality
                        identity.record_pairs,
-                       identity.standardised_records
+                       identity.standardised_records,
+                       previous.identity_map
 `assign_ids`           identity.record_clusters,                   identity.identity_map,
                        identity.record_pairs,                      identity.customer_aliases,
                        identity.decided_pairs,                     identity.customer_history,

@@ -174,6 +174,10 @@ class NodeKeys:
         """Return the keys of some of the nodes."""
         return _SomeNodeKeys(self, mask)
 
+    def holders_of(self, expression: str) -> NodeKeys:
+        """Return the keys of the nodes that hold a value here."""
+        return self.among(self.single(expression) != 0)
+
     def _column(self, expression: str) -> NDArray[np.uint64]:
         return self._scanned(expression)[self._order]
 

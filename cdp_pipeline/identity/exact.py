@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EXACT_EDGES = "identity_exact_edges"
+# Two names less alike than this, in whatever order, are different ones.
+LIKE_NAMES = 0.8
 
 # How a column is called in a rule's name.
 _SPOKEN = {
@@ -81,25 +83,27 @@ def make_exact_edges(
     keys = keys or NodeKeys(con)
     once = [e for e in work.evidence if e.column.per_person == "one"]
     usable = {c: _usable(con, keys, c, shared) for c in {c for r in rules for c in r.columns}}
-    found = [_stars(keys, rule, usable, once) for rule in rules]
+    names = [e.name for e in work.of_kind("given_name", "family_name")]
+    kept = [*(e.name for e in once), *names]
+    found = [_stars(keys, rule, usable, kept) for rule in rules]
     edges = pa.table(
         {
             "left_no": _joined([s.first for s in found]),
             "right_no": _joined([s.other for s in found]),
             "rule_no": np.repeat(np.arange(len(found), dtype=np.int32), [len(s) for s in found]),
-            # Where a column of one value for life was seen first in the group.
+            # Where what could contradict was seen first in the group.
             **{
-                f"first_{e.name}": _joined([s.holders[place] for s in found])
-                for place, e in enumerate(once)
+                f"first_{name}": _joined([s.holders[place] for s in found])
+                for place, name in enumerate(kept)
             },
         }
     )
     con.register("identity_stars", edges)
     joins = "".join(
-        f" left join {NODES} as first_{e.name} on s.first_{e.name} = first_{e.name}.node_no"
-        for e in once
+        f" left join {NODES} as first_{name} on s.first_{name} = first_{name}.node_no"
+        for name in kept
     )
-    agree = "".join(_agrees(e) for e in once)
+    agree = "".join(_agrees(e) for e in once) + _same_name(names, rules)
     con.execute(
         f"""create or replace temp table {EXACT_EDGES} as
         select s.left_no, s.right_no, min(s.rule_no) as rule_no
@@ -115,8 +119,8 @@ def make_exact_edges(
 class _Stars:
     """The nodes that agree with another one by a rule: the first of their group, and themselves.
 
-    ``holders`` names, per column of one value for life, the first node of the group that has it
-    (-1 where nobody of the group does, and where that is the node itself).
+    ``holders`` names, per column that could contradict, the first node of the group that has it
+    (-1 where nobody of the group does).
     """
 
     first: NDArray[np.int32]
@@ -128,7 +132,7 @@ class _Stars:
 
 
 def _stars(
-    keys: NodeKeys, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], once: list[Evidence]
+    keys: NodeKeys, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], kept: list[str]
 ) -> _Stars:
     agreeing = keys.of(BlockingRule(tuple(Key(c, c) for c in rule.columns)))
     agreeing[~np.logical_and.reduce([usable[c] for c in rule.columns])] = 0
@@ -137,8 +141,8 @@ def _stars(
     firsts = np.repeat(order[starts], widths)
     others = order != firsts
     holders = []
-    for e in once:
-        present = np.where(keys.single(e.name)[order] != 0, np.arange(len(order)), len(order))
+    for name in kept:
+        present = np.where(keys.single(name)[order] != 0, np.arange(len(order)), len(order))
         holder = np.minimum.reduceat(present, starts) if len(starts) else present
         place = np.append(keys.nodes[order], np.int32(-1))
         holders.append(np.repeat(place[holder], widths)[others])
@@ -188,6 +192,19 @@ def smallest_of_component(
     smallest = np.full(count, size, dtype=np.int32)
     np.minimum.at(smallest, labels, np.arange(size, dtype=np.int32))
     return np.asarray(smallest[labels])
+
+
+def _same_name(names: list[str], rules: list[ExactRule]) -> str:
+    """Return SQL that is false where every name differs: a number typed at the wrong person."""
+    nameless = [str(no) for no, rule in enumerate(rules) if not set(names) & set(rule.columns)]
+    if len(names) < 2 or not nameless:
+        return ""
+    differ = " and ".join(
+        f"jaro_winkler_similarity(n.{a}, first_{b}.{b}) < {LIKE_NAMES}"
+        for a in names
+        for b in names
+    )
+    return f" and not (s.rule_no in ({', '.join(nameless)}) and coalesce({differ}, false))"
 
 
 def _agrees(evidence: Evidence) -> str:

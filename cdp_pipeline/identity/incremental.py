@@ -94,6 +94,7 @@ def still_known(
     rules: list[BlockingRule],
     groups: NDArray[np.int32],
     needed: list[str],
+    least: float,
     ties: Tie,
 ) -> Known | None:
     """Return what an earlier linking found that still holds; None where there is none to use.
@@ -110,6 +111,8 @@ def still_known(
         Exact group of each node by its number.
     needed
         The columns the model has learnt.
+    least
+        Odds from which a pair ties a component together.
     ties
         Gives of candidate pairs those that may tie a component together, and their odds.
     """
@@ -130,7 +133,8 @@ def still_known(
     fresh = _in_other_groups(keys.nodes, groups, old_number, found)
     seeds = fresh.copy()
     left, right = new_number[found.pairs.left], new_number[found.pairs.right]
-    is_lost = (left < 0) | (right < 0) | fresh[left] | fresh[right]
+    tying = found.odds >= least
+    is_lost = tying & ((left < 0) | (right < 0) | fresh[left] | fresh[right])
     for one, other in ((left, is_lost & (left >= 0)), (right, is_lost & (right >= 0))):
         seeds[one[other]] = True
     gone = np.setdiff1d(numbers.nodes, numbers.nodes[before], assume_unique=True)
@@ -138,10 +142,11 @@ def still_known(
     seeds[_in_turned_blocks(con, keys, rules, old_number)] = True
     new_pairs, _ = ties(make_pairs(keys, rules, groups=groups, touching=fresh[keys.nodes]))
     there = (left >= 0) & (right >= 0)
+    tied = there & tying
     label = smallest_of_component(
         size,
-        np.concatenate((keys.nodes, left[there], new_pairs.left)),
-        np.concatenate((groups[keys.nodes], right[there], new_pairs.right)),
+        np.concatenate((keys.nodes, left[tied], new_pairs.left)),
+        np.concatenate((groups[keys.nodes], right[tied], new_pairs.right)),
     )
     touched = np.zeros(size, dtype=bool)
     touched[label[seeds]] = True

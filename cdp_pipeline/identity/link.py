@@ -21,6 +21,7 @@ from cdp_pipeline.identity.exact import (
     make_exact_edges,
 )
 from cdp_pipeline.identity.incremental import has_earlier, still_known
+from cdp_pipeline.identity.mixture import parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     joined_pairs,
@@ -111,21 +112,17 @@ def _link_nodes(
     known = None
     if has_earlier(con, model.version):
         needed = names_of(model.settings)
-        known = still_known(con, columns, work, keys, rules, groups, needed, ties)
+        known = still_known(con, columns, work, keys, rules, groups, needed, least, ties)
     if known is None:
         candidates = make_pairs(keys, rules, groups=groups)
         return _link_candidates(scorer, model, candidates, groups, work, keys)
     candidates = make_pairs(keys, rules, groups=groups, touching=known.anew)
-    anew = np.zeros(len(groups), dtype=bool)
-    anew[keys.nodes] = known.anew
-    inside = anew[candidates.left] & anew[candidates.right]
-    candidates = Pairs(candidates.left[inside], candidates.right[inside])
     linked = _link_candidates(scorer, model, candidates, groups, work, keys)
     pairs = Pairs(
         np.concatenate((linked.pairs.left, known.pairs.left)),
         np.concatenate((linked.pairs.right, known.pairs.right)),
     )
-    clusters = np.where(anew | (known.clusters < 0), linked.clusters, known.clusters)
+    clusters = np.where(known.clusters < 0, linked.clusters, known.clusters)
     odds = np.concatenate((linked.odds, known.odds))
     return Linked(clusters, pairs, odds, int(known.anew.sum()))
 
@@ -140,12 +137,15 @@ def _link_candidates(
 ) -> Linked:
     """Score candidates between groups, complete the components they tie together, and cluster."""
     assert model.mixture is not None
-    least = model.threshold - COMPONENT_SLACK
-    pairs, parts = scorer.scored(candidates, least)
+    tying, notable = model.threshold - COMPONENT_SLACK, log2_odds(LEAST_PROBABILITY)
+    pairs, parts = scorer.scored(candidates, min(tying, notable))
     odds = odds_of(parts, model.prior)
-    near = odds >= least
+    near = odds >= tying
     label = _components(groups, pairs.where(near), odds[near], model.threshold)
     inside = label[pairs.left] == label[pairs.right]
+    # Not joined, and not out of the question: what the linking may have missed.
+    doubtful = ~inside & (odds >= notable)
+    apart, odds_apart = pairs.where(doubtful), odds[doubtful]
     pairs, parts = pairs.where(inside), parts[inside]
     extra, extra_parts = scorer.scored(_missing_pairs(groups, label, pairs))
     pairs = joined_pairs([pairs, extra])
@@ -159,16 +159,18 @@ def _link_candidates(
     forbidden = (pairs.levels[:, once] == 0).any(axis=1)
     group_ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
     holders = _holders(groups, keys, [names[i] for i in own])
-    apart = model.mixture.apart
+    one = {e.name for e in work.evidence if e.column.per_person == "one"}
     personal = [
-        1 + apart.index(e.name)
-        for e in evidence
-        if e.name in apart and e.column.per_person == "one"
+        place
+        for place, group in enumerate(parts_of(model.mixture))
+        if names[group[0]] in model.mixture.apart and names[group[0]] in one
     ]
     clusters = _cluster(groups, label, group_ties, holders, personal, model)
-    return Linked(
-        clusters, Pairs(pairs.left, pairs.right), odds_of(parts, model.prior), len(keys.nodes)
+    every = Pairs(
+        np.concatenate((pairs.left, apart.left)), np.concatenate((pairs.right, apart.right))
     )
+    odds = np.concatenate((odds_of(parts, model.prior), odds_apart))
+    return Linked(clusters, every, odds, len(keys.nodes))
 
 
 def _is_issued_once(evidence: Evidence) -> bool:

@@ -6,10 +6,11 @@ of the candidate pairs, and the evidence of a pair under it. Does not belong her
 
 Fellegi and Sunter know two kinds of pairs, matches and random others. Customer records hold a
 third: two people who live together agree on family name, address, telephone and e-mail, and the sum
-of those outweighs a different first name. So the others are split into strangers, neighbours and
-members of one household, and matches into those who stayed and those who moved. What belongs to a
-person (given name, birth date, gender, numbers) is as likely to agree within a household as among
-strangers; what a household shares is learnt for each class. Within a class columns are
+of those outweighs a different first name. So the others are split into strangers, namesakes
+anywhere and in one town, neighbours and members of one household, and matches into those who
+stayed and those who moved. What belongs to a person (given name, birth date, gender, numbers) is
+as likely to agree within a household as among strangers; what a household shares is learnt for
+each class. Within a class columns are
 independent.
 """
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.columns import IdentityColumns
 
 SAME = ("stayed", "moved")
-OTHERS = ("stranger", "namesake", "household", "neighbour", "townsman")
+OTHERS = ("stranger", "namesake", "local_namesake", "household", "neighbour", "townsman")
 # Which kinds of columns each class of others agrees on more than strangers do, and how far towards
 # the agreement of one person this is believed to go before the data is seen.
 _AGREEMENT: dict[str, dict[str, float]] = {
@@ -45,8 +46,14 @@ _AGREEMENT: dict[str, dict[str, float]] = {
         "family_name": 0.3,
         "full_name": 0.3,
         "email": 0.3,
-        "postcode": 0.02,
-        "text": 0.05,
+    },
+    "local_namesake": {
+        "given_name": 0.3,
+        "family_name": 0.3,
+        "full_name": 0.3,
+        "email": 0.3,
+        "postcode": 0.3,
+        "text": 0.7,
     },
     "household": {
         "family_name": 0.7,
@@ -61,7 +68,8 @@ _AGREEMENT: dict[str, dict[str, float]] = {
 }
 # Names that agree more often than by chance, but common ones more often than rare ones all the
 # same: people of one country or culture are alike in their names.
-_ALIKE = {"namesake": ("given_name", "family_name", "full_name", "email"),
+_NAMES = ("given_name", "family_name", "full_name", "email")
+_ALIKE = {"namesake": _NAMES, "local_namesake": _NAMES,
           "neighbour": ("family_name",), "townsman": ("family_name",)}  # fmt: skip
 # Kinds that are sparse and decisive.
 _APART = ("date", "category", "identifier")
@@ -72,6 +80,7 @@ _EXPECTED = {
     "stayed": 5.0,
     "moved": 1.0,
     "namesake": 5.0,
+    "local_namesake": 2.0,
     "household": 3.0,
     "neighbour": 10.0,
     "townsman": 10.0,
@@ -109,6 +118,8 @@ class Mixture(BaseModel):
         Columns declared to be shared by households.
     given_names
         Columns that hold given names.
+    area
+        Columns that say where somebody lives and that many people share.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -121,6 +132,7 @@ class Mixture(BaseModel):
     apart: list[str]
     household: list[str]
     given_names: list[str]
+    area: list[str] = []
 
     @property
     def prior(self) -> float:
@@ -211,6 +223,13 @@ def learn_mixture(
         apart=[n for n in names if columns.columns[n].kind in _APART],
         household=[n for n in names if columns.columns[n].shared_by == "household"],
         given_names=[n for n in names if columns.columns[n].kind == "given_name"],
+        area=[
+            n
+            for n in names
+            if columns.columns[n].kind in _PLACE
+            and columns.columns[n].shared_by == "many"
+            and columns.columns[n].exactness != "loose"
+        ],
     )
 
 
@@ -223,43 +242,53 @@ def evidence(
 ) -> NDArray[np.float64]:
     """Return the log2 likelihood ratio of each pair, one person against anybody else, in parts.
 
-    One column of the result per part: first what households share, taken together, then each
-    personal column by itself. Not a number where a part says nothing: a value is missing.
+    One column of the result per part of `parts_of`: what it adds to all before it, so that the
+    parts add up to the whole. Not a number where a part says nothing: its values are missing.
     """
-    apart = [i for i, n in enumerate(mixture.names) if n in mixture.apart]
-    shared = [i for i in range(len(mixture.names)) if i not in apart]
-    parts = np.empty((len(pairs), 1 + len(apart)), dtype=np.float64)
+    names = mixture.names
+    groups = parts_of(mixture)
+    parts = np.empty((len(pairs), len(groups)), dtype=np.float64)
     logs = {c: np.full(len(pairs), np.log2(mixture.shares[c])) for c in (*SAME, *OTHERS)}
-
-    def add(i: int) -> None:
-        for c in logs:
-            logs[c] = logs[c] + _log2_of_column(mixture, c, i, settings, frequencies, pairs)
-
-    for i in shared:
-        if mixture.names[i] not in mixture.household:
-            add(i)
-    without = _same_against_others(mixture, logs)
-    for i in shared:
-        if mixture.names[i] in mixture.household:
-            add(i)
-    before = _same_against_others(mixture, logs)
     # However much two people share a home, an address book or a telephone: where their given names
     # differ, that does not make them one.
     differ = np.zeros(len(pairs), dtype=bool)
-    for i in shared:
-        if mixture.names[i] in mixture.given_names:
-            differ |= pairs.levels[:, i] == 0
-    joint = np.where(differ, np.minimum(before, without), before)
+    for i in (i for i, n in enumerate(names) if n in mixture.given_names):
+        differ |= pairs.levels[:, i] == 0
     prior = np.float64(log2_odds(mixture.prior))
-    parts[:, 0] = calibration.of(joint + prior) - calibration.of(prior)
-    for place, i in enumerate(apart, start=1):
-        # What the column adds to all before it: the parts add up to the whole.
-        add(i)
+    before = np.zeros(len(pairs))
+    highest = np.full(len(pairs), np.inf)
+    for place, group in enumerate(groups):
+        for i in group:
+            for c in logs:
+                logs[c] = logs[c] + _log2_of_column(mixture, c, i, settings, frequencies, pairs)
         after = _same_against_others(mixture, logs)
-        parts[:, place] = after - before
-        parts[pairs.levels[:, i] < 0, place] = np.nan
-        before = after
+        if names[group[0]] in mixture.apart:
+            parts[:, place] = after - before
+            before = after
+        else:
+            if names[group[0]] not in mixture.household:
+                highest = np.where(differ, after, np.inf)
+            held = np.minimum(after, highest)
+            parts[:, place] = calibration.of(held + prior) - calibration.of(before + prior)
+            last = place == len(groups) - 1 or names[groups[place + 1][0]] in mixture.apart
+            before = after if last else held
+        parts[(pairs.levels[:, group] < 0).all(axis=1), place] = np.nan
     return np.asarray(np.round(parts * 1e6) / 1e6)
+
+
+def parts_of(mixture: Mixture) -> list[list[int]]:
+    """Return the positions of the columns of each part of the evidence, in the order they add up.
+
+    Columns that are missing together and that several records of one person repeat form a part:
+    names, where somebody lives, and then each contact and each personal column by itself.
+    """
+    shared = [i for i, n in enumerate(mixture.names) if n not in mixture.apart]
+    common = [i for i in shared if mixture.names[i] not in mixture.household]
+    area = [i for i in common if mixture.names[i] in mixture.area]
+    groups = [[i for i in common if i not in area], area]
+    groups += [[i] for i in shared if i not in common]
+    groups += [[i] for i, n in enumerate(mixture.names) if n in mixture.apart]
+    return [group for group in groups if group]
 
 
 def shared_only(mixture: Mixture, pairs: ComparedPairs) -> ComparedPairs:
@@ -290,7 +319,7 @@ def _classes(
         for other in OTHERS:
             degree = _AGREEMENT.get(other, {}).get(kind, 0.0) if (other,) in groups else 0.0
             mixed = degree * m + (1 - degree) * u
-            if other == "namesake" and kind == "email":
+            if other in ("namesake", "local_namesake") and kind == "email":
                 # Addresses made of one name are similar, not the same.
                 mixed[-1] = u[-1]
             if other == "household" and kind == "date":

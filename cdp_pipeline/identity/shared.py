@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # The share of a column's values that may be shared by more than is usual.
 TAIL = 0.01
+# A birth date of so many times as many names as the most usual days have is a form's default, or
+# some other day that says little.
+FILLED_IN = 3.0
 # How many different names a value of each kind is expected to have at least before it is suspect.
 _PEOPLE = {"nobody": 2, "household": 4}
 
@@ -38,7 +41,7 @@ def shared_identifiers(con: duckdb.DuckDBPyConnection, columns: IdentityColumns)
     queries = [
         _suspects(con, name, column, name in columns.attributes)
         for name, column in sorted(columns.columns.items())
-        if column.shared_by in _PEOPLE
+        if column.shared_by in _PEOPLE or _is_birth_date(column)
     ]
     union = " union all ".join(queries) or _NONE
     con.execute(f"create or replace temp table identity_shared as {union}")
@@ -47,6 +50,11 @@ def shared_identifiers(con: duckdb.DuckDBPyConnection, columns: IdentityColumns)
 
 _NONE = """select ''::varchar as identity_column, ''::varchar as value, 0::bigint as name_count,
     0::bigint as record_count, 0::bigint as threshold where false"""
+
+
+def _is_birth_date(column: IdentityColumn) -> bool:
+    """Return whether a column is a day that everybody has one of, and many share by chance."""
+    return column.kind == "date" and column.per_person == "one"
 
 
 def _suspects(
@@ -92,8 +100,11 @@ def _suspects(
     usual, values = rows(
         con, f"select coalesce(quantile_disc(name_count, {1 - TAIL}), 0), count(*) from ({counted})"
     )[0]
-    # Among ten times as many values chance alone puts one more name on the most shared of them.
-    threshold = max(int(usual), _PEOPLE[column.shared_by]) + int(math.log10(max(values, 1)))
+    if _is_birth_date(column):
+        threshold = int(max(int(usual), _PEOPLE["household"]) * FILLED_IN)
+    else:
+        # Among ten times as many values chance alone puts one more name on the most shared of them.
+        threshold = max(int(usual), _PEOPLE[column.shared_by]) + int(math.log10(max(values, 1)))
     return (
         f"select '{name}' as identity_column, value, name_count, record_count,"
         f" {threshold}::bigint as threshold from ({counted}) where name_count > {threshold}"

@@ -277,8 +277,9 @@ def _calibrate(
 
     def compared_without(name: str) -> ComparedPairs:
         chosen = [rule for rule in rules if name not in rule.columns]
-        one_in = max(1, round(pair_count(keys, chosen) / PAIRS_PER_COLUMN))
-        return compare_pairs(con, model.settings, make_pairs(keys, chosen, one_in=one_in))
+        holders = keys.holders_of(name)
+        one_in = max(1, round(pair_count(holders, chosen) / PAIRS_PER_COLUMN))
+        return compare_pairs(con, model.settings, make_pairs(holders, chosen, one_in=one_in))
 
     def odds(some: ComparedPairs, calibration: Calibration) -> NDArray[np.float64]:
         parts = evidence(mixture, model.settings, frequencies, some, calibration)

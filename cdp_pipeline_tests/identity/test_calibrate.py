@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cdp_pipeline.identity.calibrate import (
+    DEAREST,
     Calibration,
     calibrate,
     held_out_columns,
@@ -74,4 +75,4 @@ def test_the_threshold_rises_with_the_doubtful_pairs() -> None:
 
 
 def test_precision_is_not_bought_at_any_price() -> None:
-    assert threshold_for(np.full(1000, 2.5), 0.99) == 2.0
+    assert threshold_for(np.full(1000, 2.5), 0.99) == round(np.log2(DEAREST), 4)
