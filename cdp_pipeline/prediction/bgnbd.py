@@ -13,6 +13,7 @@ buyer need not be alive; that is why churn uses it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -116,8 +117,9 @@ class BetaGeometricNBD:
                 f"there are {len(x)} customers and {int(x.sum())} repeat purchases"
             )
         data = _Grouped.of(x, t_x, T)
-        # Time in units of the mean observation, so that one start and one range suit all data.
-        scale = float(T.mean())
+        # Time in units of the mean observation, so that one start and one range suit all data; an
+        # exact sum, because a rounded one depends on the order of the customers.
+        scale = math.fsum(T) / len(T)
         scaled = _Grouped(data.x, data.t_x / scale, data.T / scale, data.count, data.levels)
         bounds = [(np.log(SMALLEST), np.log(LARGEST))] * 4
         best = min(

@@ -7,6 +7,7 @@ two (check the correlation before using it). How often is in ``bgnbd``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -100,7 +101,7 @@ class GammaGamma:
                 f"Gamma-Gamma needs at least 10 customers with positive spend; there are {len(x)}"
             )
         # Spend in units of its mean, so that one start and one range suit every currency.
-        scale = float(mean.mean())
+        scale = math.fsum(mean) / len(mean)  # exact, whatever the order of the customers
         bounds = [(np.log(SMALLEST), np.log(LARGEST))] * 3
         best = minimize(
             _negative_mean_log_likelihood,
