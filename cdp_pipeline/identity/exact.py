@@ -85,54 +85,54 @@ def make_exact_edges(
     usable = {c: _usable(con, keys, c, shared) for c in {c for r in rules for c in r.columns}}
     names = [e.name for e in work.of_kind("given_name", "family_name")]
     kept = [*(e.name for e in once), *names]
-    found = [_stars(keys, rule, usable, kept) for rule in rules]
+    stars = _joined([_stars(keys, no, rule, usable, kept) for no, rule in enumerate(rules)], kept)
+    doubtful = _may_contradict(keys, stars, len(once), kept, _nameless(names, rules))
+    sure = stars.where(~doubtful)
+    agreeing = _not_contradicting(con, keys, stars.where(doubtful), once, names, rules)
     edges = pa.table(
         {
-            "left_no": _joined([s.first for s in found]),
-            "right_no": _joined([s.other for s in found]),
-            "rule_no": np.repeat(np.arange(len(found), dtype=np.int32), [len(s) for s in found]),
-            # Where what could contradict was seen first in the group.
-            **{
-                f"first_{name}": _joined([s.holders[place] for s in found])
-                for place, name in enumerate(kept)
-            },
+            "left_no": np.concatenate((keys.nodes[sure.first], agreeing["left_no"])),
+            "right_no": np.concatenate((keys.nodes[sure.other], agreeing["right_no"])),
+            "rule_no": np.concatenate((sure.rule, agreeing["rule_no"])),
         }
     )
-    con.register("identity_stars", edges)
-    joins = "".join(
-        f" left join {NODES} as first_{name} on s.first_{name} = first_{name}.node_no"
-        for name in kept
-    )
-    agree = "".join(_agrees(e) for e in once) + _same_name(names, rules)
+    con.register("identity_agreeing", edges)
     con.execute(
         f"""create or replace temp table {EXACT_EDGES} as
-        select s.left_no, s.right_no, min(s.rule_no) as rule_no
-        from identity_stars as s inner join {NODES} as n on s.right_no = n.node_no {joins}
-        where true {agree}
-        group by s.left_no, s.right_no order by s.left_no, s.right_no"""
+        select left_no, right_no, min(rule_no) as rule_no from identity_agreeing
+        group by left_no, right_no order by left_no, right_no"""
     )
-    con.unregister("identity_stars")
+    con.unregister("identity_agreeing")
     return number(con, f"select count(*) from {EXACT_EDGES}")
 
 
 @dataclass(frozen=True)
 class _Stars:
-    """The nodes that agree with another one by a rule: the first of their group, and themselves.
+    """Nodes that agree with another one by a rule, by their places among the nodes.
 
-    ``holders`` names, per column that could contradict, the first node of the group that has it
-    (-1 where nobody of the group does).
+    Attributes
+    ----------
+    first, other
+        The first node of the group that agrees, and one of the others.
+    rule
+        Which rule it is.
+    holders
+        One column per column that could contradict: the first node of the group that has it, -1
+        where nobody has.
     """
 
-    first: NDArray[np.int32]
-    other: NDArray[np.int32]
-    holders: list[NDArray[np.int32]]
+    first: NDArray[np.int64]
+    other: NDArray[np.int64]
+    rule: NDArray[np.int32]
+    holders: NDArray[np.int64]
 
-    def __len__(self) -> int:
-        return len(self.first)
+    def where(self, mask: NDArray[np.bool_]) -> _Stars:
+        """Return some of them."""
+        return _Stars(self.first[mask], self.other[mask], self.rule[mask], self.holders[mask])
 
 
 def _stars(
-    keys: NodeKeys, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], kept: list[str]
+    keys: NodeKeys, no: int, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], kept: list[str]
 ) -> _Stars:
     agreeing = keys.of(BlockingRule(tuple(Key(c, c) for c in rule.columns)))
     agreeing[~np.logical_and.reduce([usable[c] for c in rule.columns])] = 0
@@ -140,13 +140,77 @@ def _stars(
     starts, widths = ends[:-1], np.diff(ends)
     firsts = np.repeat(order[starts], widths)
     others = order != firsts
-    holders = []
-    for name in kept:
+    place = np.append(order, -1)
+    holders = np.empty((int(others.sum()), len(kept)), dtype=np.int64)
+    for column, name in enumerate(kept):
         present = np.where(keys.single(name)[order] != 0, np.arange(len(order)), len(order))
         holder = np.minimum.reduceat(present, starts) if len(starts) else present
-        place = np.append(keys.nodes[order], np.int32(-1))
-        holders.append(np.repeat(place[holder], widths)[others])
-    return _Stars(keys.nodes[firsts[others]], keys.nodes[order[others]], holders)
+        holders[:, column] = np.repeat(place[holder], widths)[others]
+    rules = np.full(len(holders), no, dtype=np.int32)
+    return _Stars(firsts[others], order[others], rules, holders)
+
+
+def _joined(parts: list[_Stars], kept: list[str]) -> _Stars:
+    nothing = np.zeros(0, dtype=np.int64)
+    parts = [_Stars(nothing, nothing, nothing.astype(np.int32), nothing.reshape(0, len(kept)))] + (
+        parts
+    )
+    return _Stars(
+        np.concatenate([p.first for p in parts]),
+        np.concatenate([p.other for p in parts]),
+        np.concatenate([p.rule for p in parts]),
+        np.concatenate([p.holders for p in parts]),
+    )
+
+
+def _may_contradict(
+    keys: NodeKeys, stars: _Stars, once: int, kept: list[str], nameless: list[int]
+) -> NDArray[np.bool_]:
+    """Return which nodes have another value than the first of their group, where that matters."""
+    differs = np.zeros((len(stars.first), len(kept)), dtype=bool)
+    for column, name in enumerate(kept):
+        found, holder = keys.single(name), stars.holders[:, column]
+        mine = found[stars.other]
+        differs[:, column] = (holder >= 0) & (mine != 0) & (mine != found[holder])
+    by_name = differs[:, once:].all(axis=1) & np.isin(stars.rule, nameless)
+    return np.asarray(differs[:, :once].any(axis=1) | by_name)
+
+
+def _not_contradicting(
+    con: duckdb.DuckDBPyConnection,
+    keys: NodeKeys,
+    stars: _Stars,
+    once: list[Evidence],
+    names: list[str],
+    rules: list[ExactRule],
+) -> dict[str, NDArray[np.int32]]:
+    """Return the edges whose values differ by slips only, or not in every name."""
+    kept = [*(e.name for e in once), *names]
+    nodes = np.append(keys.nodes, np.int32(-1))
+    columns = {f"first_{name}": nodes[stars.holders[:, c]] for c, name in enumerate(kept)}
+    con.register(
+        "identity_doubtful",
+        pa.table(
+            {
+                "left_no": nodes[stars.first],
+                "right_no": nodes[stars.other],
+                "rule_no": stars.rule,
+                **columns,
+            }
+        ),
+    )
+    joins = "".join(
+        f" left join {NODES} as first_{name} on s.first_{name} = first_{name}.node_no"
+        for name in kept
+    )
+    agree = "".join(_agrees(e) for e in once) + _same_name(names, rules)
+    found = con.sql(
+        f"""select s.left_no, s.right_no, s.rule_no
+        from identity_doubtful as s inner join {NODES} as n on s.right_no = n.node_no {joins}
+        where true {agree}"""
+    ).to_arrow_table()
+    con.unregister("identity_doubtful")
+    return {name: found[name].to_numpy() for name in ("left_no", "right_no", "rule_no")}
 
 
 def _usable(
@@ -166,10 +230,6 @@ def _usable(
         found = con.sql(query).to_arrow_table()["node_no"].to_numpy()
         fit[np.searchsorted(keys.nodes, found)] = False
     return np.asarray(fit)
-
-
-def _joined(parts: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    return np.asarray(np.concatenate([np.zeros(0, dtype=np.int32), *parts]))
 
 
 def exact_groups(con: duckdb.DuckDBPyConnection, size: int) -> NDArray[np.int32]:
@@ -194,17 +254,26 @@ def smallest_of_component(
     return np.asarray(smallest[labels])
 
 
+def _nameless(names: list[str], rules: list[ExactRule]) -> list[int]:
+    """Return the rules that look at no name, where records have given and family names."""
+    if len(names) < 2:
+        return []
+    return [no for no, rule in enumerate(rules) if not set(names) & set(rule.columns)]
+
+
 def _same_name(names: list[str], rules: list[ExactRule]) -> str:
     """Return SQL that is false where every name differs: a number typed at the wrong person."""
-    nameless = [str(no) for no, rule in enumerate(rules) if not set(names) & set(rule.columns)]
-    if len(names) < 2 or not nameless:
+    nameless = _nameless(names, rules)
+    if not nameless:
         return ""
     differ = " and ".join(
         f"jaro_winkler_similarity(n.{a}, first_{b}.{b}) < {LIKE_NAMES}"
         for a in names
         for b in names
     )
-    return f" and not (s.rule_no in ({', '.join(nameless)}) and coalesce({differ}, false))"
+    return (
+        f" and not (s.rule_no in ({', '.join(map(str, nameless))}) and coalesce({differ}, false))"
+    )
 
 
 def _agrees(evidence: Evidence) -> str:

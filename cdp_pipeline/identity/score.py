@@ -48,8 +48,8 @@ class ComparedPairs:
     def __len__(self) -> int:
         return len(self.left)
 
-    def where(self, mask: NDArray[Any]) -> ComparedPairs:
-        """Return the pairs that a mask or index selects."""
+    def where(self, mask: NDArray[Any] | slice) -> ComparedPairs:
+        """Return the pairs that a mask, index or slice selects."""
         return ComparedPairs(self.left[mask], self.right[mask], self.levels[mask])
 
 

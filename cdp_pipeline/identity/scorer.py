@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from cdp_pipeline.identity.mixture import Mixture
     from cdp_pipeline.identity.model import LinkageModel
 
-# Pairs compared and weighed at once: it bounds memory, and each round reads all nodes.
+# Pairs compared at once: it bounds memory, and each round reads all nodes.
 PAIRS_AT_ONCE = 4_000_000
+# Pairs weighed at once: it keeps what is worked on near the processor.
+_WEIGHED_AT_ONCE = 200_000
 # A pattern is left out when even the rarest values would leave it so far (log2) under what is
 # asked for: rarer names change what other columns say by less than that.
 MARGIN = 6.0
@@ -100,4 +102,15 @@ class Scorer:
         self, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
     ) -> NDArray[np.float64]:
         model = self._model
-        return evidence(self._mixture, model.settings, frequencies, pairs, model.calibration)
+        return np.concatenate(
+            [
+                evidence(
+                    self._mixture,
+                    model.settings,
+                    frequencies,
+                    pairs.where(slice(begin, begin + _WEIGHED_AT_ONCE)),
+                    model.calibration,
+                )
+                for begin in range(0, max(len(pairs), 1), _WEIGHED_AT_ONCE)
+            ]
+        )
