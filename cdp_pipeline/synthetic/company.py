@@ -240,9 +240,8 @@ def _write_further(land: exports.Landing, made: _Everything, sold: Sold, dice: D
     further_exports.write_offers(land, offers, made.recipients, master.code, assortment)
     facts = draw_enrichments(world, made.contacts, users, made.tastes, dice)
     further_exports.write_enrichments(land, facts)
-    further_exports.write_stock(
-        land, draw_stock(world.stores, assortment, dice), world.stores, assortment
-    )
+    stock = draw_stock(world.stores, assortment, dice, demand=len(world.people) / DEFAULT_PEOPLE)
+    further_exports.write_stock(land, stock, world.stores, assortment)
     ledger, _ = company_ledger(world.people, world.companies, dice)
     further_exports.write_company_ledger(land, ledger)
 

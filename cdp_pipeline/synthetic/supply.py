@@ -29,8 +29,15 @@ class Stock:
     restock_on: Ints  # NEVER: none on its way
 
 
-def draw_stock(stores: Stores, assortment: Assortment, dice: Dice) -> Stock:
-    """Count what lies where; what is no longer sold runs out."""
+def draw_stock(stores: Stores, assortment: Assortment, dice: Dice, *, demand: float = 1.0) -> Stock:
+    """Count what lies where; what is no longer sold runs out.
+
+    Parameters
+    ----------
+    demand
+        How many times the people of the committed demo buy here. The warehouses hold as many times
+        the pieces, and never fewer; a store holds what its shelves do.
+    """
     chance = dice.stream("stock")
     products, places = len(assortment.names), len(stores.store_id)
     held = chance.random((places + len(WAREHOUSES), products)) < STOCKED_SHARE
@@ -41,9 +48,10 @@ def draw_stock(stores: Stores, assortment: Assortment, dice: Dice) -> Stock:
         [luck < SOLD_OUT_SHARE, luck < SOLD_OUT_SHARE + SCARCE_SHARE], [0.0, 0.06], 1.0
     )
     level = np.where(assortment.is_discontinued, level * 0.1, level)
-    mean = np.where(place < places, PIECES_IN_STORE, PIECES_IN_WAREHOUSE) * level[product]
+    usual = np.where(place < places, PIECES_IN_STORE, PIECES_IN_WAREHOUSE * max(demand, 1.0))
+    mean = usual * level[product]
     quantity = chance.poisson(mean * chance.gamma(2.0, 0.5, len(place)))
-    few = quantity < 0.15 * np.where(place < places, PIECES_IN_STORE, PIECES_IN_WAREHOUSE)
+    few = quantity < 0.15 * usual
     comes = few & ~assortment.is_discontinued[product] & (chance.random(len(place)) < 0.7)
     restock = END_DAY + 2 + chance.integers(0, 40, len(place))
     return Stock(place, product, quantity, np.where(comes, restock, NEVER))

@@ -5,12 +5,15 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdp_pipeline.synthetic.assortment import make_assortment, make_stores
 from cdp_pipeline.synthetic.checksums import luhn_digit, organisation_numbers, personal_numbers
 from cdp_pipeline.synthetic.columns import misspell, money, number_repeats
 from cdp_pipeline.synthetic.companies import TRADES
 from cdp_pipeline.synthetic.names import COUNTRIES, name_book
 from cdp_pipeline.synthetic.places import atlas
+from cdp_pipeline.synthetic.random_streams import Dice
 from cdp_pipeline.synthetic.records import PHONE_FORM_SHARES, PHONE_FORMS, format_phones
+from cdp_pipeline.synthetic.supply import draw_stock
 
 SERIALS = np.arange(400) * 7_919
 
@@ -155,3 +158,20 @@ def test_a_repeated_value_gets_a_number_and_the_first_stays_as_it_is() -> None:
 def test_money_is_exact_to_the_hundredth(cents: list[int]) -> None:
     amounts = money(np.array(cents)).to_pylist()
     assert [int(amount * 100) for amount in amounts] == cents
+
+
+def test_the_warehouses_of_a_larger_company_hold_more_and_those_of_a_smaller_no_less() -> None:
+    dice = Dice(1)
+    stores, assortment = make_stores(dice), make_assortment(dice)
+    places = len(stores.store_id)
+
+    def pieces(demand: float) -> tuple[int, int]:
+        stock = draw_stock(stores, assortment, dice, demand=demand)
+        in_store = stock.place < places
+        return int(stock.quantity[in_store].sum()), int(stock.quantity[~in_store].sum())
+
+    on_shelves, in_warehouses = pieces(1.0)
+    assert pieces(0.2) == (on_shelves, in_warehouses)
+    shelves_of_many, warehouses_of_many = pieces(90.0)
+    assert 80 < warehouses_of_many / in_warehouses < 100
+    assert 0.95 < shelves_of_many / on_shelves < 1.05
