@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -89,17 +90,11 @@ class BoostedTrees:
 
     def raw(self, matrix: Floats) -> Floats:
         """Return the sum of the trees per row, before any link."""
-        from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+        return self._lookup.sum_of(np.asarray(matrix, dtype=np.float64), self.start)
 
-        no_categories = np.zeros((0, 8), dtype=np.uint32)
-        places = np.zeros(matrix.shape[1], dtype=np.uint32)
-        rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        total = np.full(len(rows), self.start)
-        for nodes in self.trees:
-            tree = TreePredictor(nodes, no_categories, no_categories)
-            # one thread: callers score batches side by side, and threads that wait cost CPU
-            total += tree.predict(rows, no_categories, places, 1)
-        return total
+    @cached_property
+    def _lookup(self) -> _Lookup:
+        return _Lookup.of(self.trees)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the nodes column by column, ready for JSON."""
@@ -140,3 +135,93 @@ class BoostedTrees:
                 nodes[ours] = tree[theirs]
             trees.append(nodes)
         return cls(data["start"], trees)
+
+
+# Leaves a tree may have: one bit each.
+MOST_LEAVES = 16
+# Rows looked up together, so that their bits stay in the processor's cache.
+_ROWS_TOGETHER = 2048
+# Times a power of two, the top four bits tell which power it was (a de Bruijn sequence).
+_WHICH_BIT = np.uint16(0x09AF)
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """All trees at once: which leaves a value of a feature leaves over, as bits (QuickScorer).
+
+    Walking a tree guesses wrongly at every second node; here a feature is looked up once for all
+    trees, and the first leaf that every feature left over is where the walk would have ended
+    (Lucchese et al. 2015). The sums are the same to the last bit.
+
+    Attributes
+    ----------
+    borders
+        Thresholds per feature that any tree asks for, ascending.
+    leaves
+        Per feature, one row per place among its borders and one for nan, one column per tree.
+    values
+        Trees x leaves, in the order that ``_WHICH_BIT`` gives.
+    """
+
+    borders: Mapping[int, Floats]
+    leaves: Mapping[int, NDArray[np.uint16]]
+    values: Floats
+
+    @classmethod
+    def of(cls, trees: list[NDArray[np.void]]) -> Self:
+        """Read the nodes of the trees."""
+        values = np.zeros((len(trees), MOST_LEAVES))
+        asked: dict[int, list[tuple[float, int, int, bool]]] = {}
+        powers = np.left_shift(1, np.arange(MOST_LEAVES)).astype(np.uint16)
+        bit_places = (powers * _WHICH_BIT) >> np.uint16(12)
+
+        def walk(tree: int, node: int, first: int) -> int:
+            """Note a node and those below it; return the number of the next leaf."""
+            at = trees[tree][node]
+            if at["is_leaf"]:
+                if first >= MOST_LEAVES:
+                    raise ValueError(f"a tree has more than {MOST_LEAVES} leaves: train it again")
+                values[tree, bit_places[first]] = at["value"]
+                return first + 1
+            middle = walk(tree, int(at["left"]), first)
+            # who goes right has none of the leaves on the left
+            left_over = 0xFFFF & ~((1 << middle) - (1 << first))
+            asked.setdefault(int(at["feature_idx"]), []).append(
+                (float(at["num_threshold"]), tree, left_over, bool(at["missing_go_to_left"]))
+            )
+            return walk(tree, int(at["right"]), middle)
+
+        for tree in range(len(trees)):
+            walk(tree, 0, 0)
+        borders = {
+            feature: np.unique([threshold for threshold, *_ in nodes])
+            for feature, nodes in sorted(asked.items())
+        }
+        leaves = {}
+        for feature, edges in borders.items():
+            table = np.full((len(edges) + 2, len(trees)), 0xFFFF, dtype=np.uint16)
+            for threshold, tree, left_over, null_goes_left in asked[feature]:
+                above = int(np.searchsorted(edges, threshold)) + 1
+                table[above:-1, tree] &= left_over
+                if not null_goes_left:
+                    table[-1, tree] &= left_over
+            leaves[feature] = table
+        return cls(borders, leaves, values)
+
+    def sum_of(self, matrix: Floats, start: float) -> Floats:
+        """Return the start and the values of all trees, added tree by tree."""
+        total = np.full(len(matrix), start)
+        for first in range(0, len(matrix), _ROWS_TOGETHER):
+            rows = matrix[first : first + _ROWS_TOGETHER]
+            left_over = np.full((len(rows), len(self.values)), 0xFFFF, dtype=np.uint16)
+            for feature, edges in self.borders.items():
+                column = np.ascontiguousarray(rows[:, feature])
+                place = np.searchsorted(edges, column)
+                place[np.isnan(column)] = len(edges) + 1
+                left_over &= self.leaves[feature].take(place, axis=0)
+            left_over &= ~left_over + np.uint16(1)
+            leaf = (np.ascontiguousarray(left_over.T) * _WHICH_BIT) >> np.uint16(12)
+            part = total[first : first + _ROWS_TOGETHER]
+            for values, of_tree in zip(self.values, leaf, strict=True):
+                part += values.take(of_tree)
+        return total

@@ -187,6 +187,45 @@ def _largest(scores: Singles, most: int) -> Ints:
     width = scores.shape[1]
     if most >= width:
         return np.tile(np.arange(width), (len(scores), 1))
+    # Columns are dealt out into twice as many hands as are wanted. The best of as many hands as are
+    # wanted are that many entries, so the border lies no lower than the worst of those, and few
+    # entries reach it.
+    hands = 2 * most
+    if width < 2 * hands:
+        return _largest_of_all(scores, most)
+    dealt = width // hands * hands
+    best = scores[:, :dealt].reshape(len(scores), -1, hands).max(axis=1)
+    floor = -np.partition(-best, most - 1, axis=1)[:, most - 1, None]
+    reaches = scores >= floor
+    counts = np.count_nonzero(reaches, axis=1)
+    # where many entries are equal, such as zeros, nothing is gained
+    is_few = counts <= 2 * hands
+    if not is_few.all():
+        found = np.empty((len(scores), most), dtype=np.int64)
+        found[~is_few] = _largest_of_all(scores[~is_few], most)
+        found[is_few] = _largest_of_few(scores[is_few], reaches[is_few], counts[is_few], most)
+        return found
+    return _largest_of_few(scores, reaches, counts, most)
+
+
+def _largest_of_few(scores: Singles, reaches: NDArray[np.bool_], counts: Ints, most: int) -> Ints:
+    """Return what ``_largest`` does, by looking at the entries that reach the border at all."""
+    if not len(scores):
+        return np.zeros((0, most), dtype=np.int64)
+    cells = np.flatnonzero(reaches)
+    row = np.repeat(np.arange(len(counts)), counts)
+    nth = np.arange(len(cells)) - np.repeat(np.cumsum(counts) - counts, counts)
+    few_scores = np.full((len(counts), counts.max()), -np.inf, dtype=np.float32)
+    few_scores[row, nth] = scores.ravel()[cells]
+    columns = np.zeros(few_scores.shape, dtype=np.int64)
+    columns[row, nth] = cells - row * scores.shape[1]
+    return np.take_along_axis(columns, _largest_of_all(few_scores, most), axis=1)
+
+
+def _largest_of_all(scores: Singles, most: int) -> Ints:
+    """Return what ``_largest`` does, by looking at every entry."""
+    if most >= scores.shape[1]:
+        return np.tile(np.arange(scores.shape[1]), (len(scores), 1))
     # finding the border and comparing with it takes two thirds of what argpartition does
     # from the small end of the negatives: from the large end, many equal zeros cost ten times that
     border = -np.partition(-scores, most - 1, axis=1)[:, most - 1, None]
