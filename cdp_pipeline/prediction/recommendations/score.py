@@ -332,15 +332,20 @@ def _with_next(pool: Pool, today: Today) -> Pool:
         return pool
     more = CALIBRATED_LENGTH - LIST_LENGTH
     parts = [pool]
-    count = today.past.product_count
-    held = np.unique(pair_keys(pool.customer, pool.product, count))
+    where = np.full(today.past.product_count, -1, dtype=np.int64)
+    where[popular] = np.arange(len(popular))
     last = np.searchsorted(pool.customer, with_counted, side="right") - 1
+    returner, returned = np.divmod(today.returned, today.past.product_count)
     for begin in range(0, len(with_counted), 50_000):
         customers = with_counted[begin : begin + 50_000]
         end = last[begin : begin + 50_000]
-        keys = customers[:, None] * count + popular[None, :]
-        free = ~is_among(keys.ravel(), held) & ~is_among(keys.ravel(), today.returned)
-        free = free.reshape(keys.shape)
+        free = np.ones((len(customers), len(popular)), dtype=np.bool_)
+        for customer, product in ((pool.customer, pool.product), (returner, returned)):
+            first, after = np.searchsorted(customer, [customers[0], customers[-1] + 1])
+            column = where[product[first:after]]
+            row = np.searchsorted(customers, customer[first:after])
+            taken = (column >= 0) & (customers[row] == customer[first:after])
+            free[row[taken], column[taken]] = False
         place = np.cumsum(free, axis=1)
         row, column = np.nonzero(free & (place <= more))
         product = popular[column]
