@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys, make_pairs, pair_count
+from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys, make_pairs
 from cdp_pipeline.identity.exact import smallest_of_component
 from cdp_pipeline.identity.mixture import evidence
 from cdp_pipeline.identity.model import LinkageModel, Seen
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-# Candidate pairs looked at, about so many.
-PAIRS_SEEN = 100_000.0
+# The candidate pairs of about so many distinct records are looked at.
+NODES_SEEN = 20_000
 # With fewer distinct records or candidate pairs on either day, drift cannot be told from chance.
 LEAST_TO_COMPARE = 200
 # Population stability index of a column: to the first calm, to the second worth a watch; beyond,
@@ -55,23 +55,31 @@ def rules_of(model: LinkageModel) -> list[BlockingRule]:
     ]
 
 
-def seen_by(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> Seen:
+def seen_by(
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    keys: NodeKeys | None = None,
+    *,
+    weighed: bool = False,
+) -> Seen:
     """Look at the data at hand through a model that has learnt classes of pairs.
 
     Reads ``identity_nodes``, which training and linking make.
+
+    Parameters
+    ----------
+    keys
+        The keys of those nodes, where they are at hand.
+    weighed
+        Whether to see what would be linked, too.
     """
-    assert model.mixture is not None
-    keys, rules = NodeKeys(con), rules_of(model)
-    one_in = max(1, round(pair_count(keys, rules) / PAIRS_SEEN))
-    pairs = compare_pairs(con, model.settings, make_pairs(keys, rules, one_in=one_in))
-    frequencies = node_frequencies(con, model.frequencies)
-    parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
-    odds = np.nansum(parts, axis=1) + log2_odds(model.prior)
-    linked = odds >= model.threshold
-    size = int(keys.nodes.max(initial=-1)) + 1
-    label = smallest_of_component(size, pairs.left[linked], pairs.right[linked])
+    keys = keys or NodeKeys(con)
+    one_in = max(1, round(len(keys.nodes) / NODES_SEEN))
+    candidates = make_pairs(keys, rules_of(model), one_in=one_in)
+    pairs = compare_pairs(con, model.settings, candidates)
     filled = _filled(con, model)
     records = sum(count for _, count in filled)
+    linked, largest = _links(con, model, keys, pairs) if weighed else (None, None)
     return Seen(
         nodes=len(keys.nodes),
         pairs=len(pairs),
@@ -83,10 +91,25 @@ def seen_by(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> Seen:
             name: _shares(pairs.levels[:, i], level_count(model.settings["comparisons"][i]))
             for i, name in enumerate(names_of(model.settings))
         },
-        linked_pairs_ratio=nine_digits(float(linked.mean()) if len(linked) else 0.0),
-        largest_group_ratio=nine_digits(
-            int(np.bincount(label[keys.nodes]).max(initial=0)) / max(len(keys.nodes), 1)
-        ),
+        linked_pairs_ratio=linked,
+        largest_group_ratio=largest,
+    )
+
+
+def _links(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys, pairs: ComparedPairs
+) -> tuple[float, float]:
+    """Return the share of pairs that are linked, and of nodes in the largest group they tie."""
+    assert model.mixture is not None
+    frequencies = node_frequencies(con, model.frequencies)
+    parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
+    linked = np.nansum(parts, axis=1) + log2_odds(model.prior) >= model.threshold
+    size = int(keys.nodes.max(initial=-1)) + 1
+    label = smallest_of_component(size, pairs.left[linked], pairs.right[linked])
+    largest = int(np.bincount(label[keys.nodes]).max(initial=0))
+    return (
+        nine_digits(float(linked.mean()) if len(linked) else 0.0),
+        nine_digits(largest / max(len(keys.nodes), 1)),
     )
 
 

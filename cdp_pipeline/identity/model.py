@@ -31,7 +31,8 @@ class Seen(BaseModel):
     linked_pairs_ratio
         Share of the pairs at or above the threshold.
     largest_group_ratio
-        Share of the distinct records in the largest group that those pairs tie together.
+        Share of the distinct records in the largest group that those pairs tie together; both
+        are nothing where the pairs were compared but not weighed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,8 +41,8 @@ class Seen(BaseModel):
     pairs: int
     filled: dict[str, float]
     levels: dict[str, list[float]]
-    linked_pairs_ratio: float
-    largest_group_ratio: float
+    linked_pairs_ratio: float | None = None
+    largest_group_ratio: float | None = None
 
 
 class LinkageModel(BaseModel):

@@ -67,7 +67,7 @@ def _faults_of_links(model: LinkageModel) -> list[str]:
         found.append("it expects no two records to be of one person")
     if seen.linked_pairs_ratio == 0:
         found.append(f"no pair of records reaches the threshold of {model.threshold:g}")
-    if seen.nodes >= RECORDS_TO_JUDGE and seen.largest_group_ratio > LARGEST_GROUP:
+    if seen.nodes >= RECORDS_TO_JUDGE and (seen.largest_group_ratio or 0) > LARGEST_GROUP:
         found.append("it links every second record into one group")
     return found
 

@@ -97,7 +97,7 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
         )
     all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
     _learn(con, model, work, columns, keys, rules, candidates, all_pairs)
-    model.trained_on = seen_by(con, model)
+    model.trained_on = seen_by(con, model, keys, weighed=True)
     return model
 
 

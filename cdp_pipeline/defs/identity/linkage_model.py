@@ -56,7 +56,7 @@ def _stored(connection: Connection) -> LinkageModel | None:
         return None
 
 
-def _trained_on(model: LinkageModel) -> dict[str, float]:
+def _trained_on(model: LinkageModel) -> dict[str, float | None]:
     seen = model.trained_on
     if seen is None:
         return {}
