@@ -204,6 +204,10 @@ def kept_apart_by(
     con: duckdb.DuckDBPyConnection, customer_id: str, other_customer_id: str
 ) -> list[str]:
     """Return the decisions that keep two customers apart."""
+    kept_apart = "is_obeyed and decision = 'never_match'"
+    if not con.sql(f"select 1 from identity.decided_pairs where {kept_apart} limit 1").fetchall():
+        # Most homes have no such decision, and finding the records means going through all.
+        return []
     both = f"({_text(customer_id)}, {_text(other_customer_id)})"
     found = con.sql(
         f"""with records as (

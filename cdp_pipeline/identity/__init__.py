@@ -17,6 +17,9 @@ function               reads                                       makes
 `link`                 the same, and a `LinkageModel`              identity.record_pairs,
                                                                    identity.record_clusters, kept
                                                                    as identity.linked_clusters
+`model_fit`            what `link` left on its connection  identity.match_weights,
+                                                                   identity.unlinkable_records,
+                                                                   identity.linkage_drift
 `constrain`            identity.linked_clusters,                   identity.record_clusters,
                        identity.record_pairs,                      identity.decided_pairs,
                        identity.standardised_records,              identity.decision_report
@@ -26,6 +29,7 @@ function               reads                                       makes
 `linkage_quality`      identity.record_clusters,                   identity.linkage_quality
                        identity.record_pairs,
                        identity.standardised_records,
+                       identity.linkage_drift,
                        previous.identity_map
 `assign_ids`           identity.record_clusters,                   identity.identity_map,
                        identity.record_pairs,                      identity.customer_aliases,
@@ -39,7 +43,8 @@ function               reads                                       makes
 The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
 ``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
 ``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be),
-``calibrate`` (how sure a weight is), ``train``, ``model``, ``cluster``, ``link``, ``decisions``
+``calibrate`` (how sure a weight is), ``train``, ``model``, ``soundness`` (whether it may be used),
+``fit`` (what it meets in the data, and drift), ``cluster``, ``link``, ``decisions``
 (which of the stewards' hold), ``constrain`` (clusters that keep them), ``quality``, ``ids``,
 ``figures``.
 """
@@ -47,6 +52,7 @@ The modules follow the phases: ``columns`` (what is declared), ``standardise`` w
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns
 from cdp_pipeline.identity.constrain import constrain
 from cdp_pipeline.identity.figures import identity_figures
+from cdp_pipeline.identity.fit import model_fit
 from cdp_pipeline.identity.ids import assign_ids
 from cdp_pipeline.identity.link import link
 from cdp_pipeline.identity.model import LinkageModel
@@ -65,6 +71,7 @@ __all__ = [
     "link",
     "linkage_quality",
     "load_identity_columns",
+    "model_fit",
     "shared_identifiers",
     "standardise",
     "train",

@@ -20,6 +20,7 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
+from cdp_pipeline.identity.fit import rules_of
 from cdp_pipeline.identity.incremental import has_earlier, still_known
 from cdp_pipeline.identity.mixture import parts_of
 from cdp_pipeline.identity.score import (
@@ -29,7 +30,6 @@ from cdp_pipeline.identity.score import (
     names_of,
 )
 from cdp_pipeline.identity.scorer import Scorer
-from cdp_pipeline.identity.train import rules_of
 from cdp_pipeline.identity.work import RECORD_NODES, Evidence, Work, prepare_work
 
 if TYPE_CHECKING:

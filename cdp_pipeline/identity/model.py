@@ -16,6 +16,35 @@ from cdp_pipeline.identity.calibrate import Calibration
 from cdp_pipeline.identity.mixture import Mixture
 
 
+class Seen(BaseModel):
+    """What a model meets in some data.
+
+    Attributes
+    ----------
+    nodes, pairs
+        Distinct records, and how many of their candidate pairs were looked at.
+    filled
+        Share of the records that have a value, by compared column.
+    levels
+        Share of the pairs at each level of agreement, by compared column: missing first, the same
+        last.
+    linked_pairs_ratio
+        Share of the pairs at or above the threshold.
+    largest_group_ratio
+        Share of the distinct records in the largest group that those pairs tie together; both
+        are nothing where the pairs were compared but not weighed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    nodes: int
+    pairs: int
+    filled: dict[str, float]
+    levels: dict[str, list[float]]
+    linked_pairs_ratio: float | None = None
+    largest_group_ratio: float | None = None
+
+
 class LinkageModel(BaseModel):
     """A trained linkage model.
 
@@ -37,6 +66,8 @@ class LinkageModel(BaseModel):
         Probability that two random nodes match, calibrated.
     threshold
         Log2 odds from which two clusters are joined, chosen for the precision wanted.
+    trained_on
+        The data it was trained on, as the finished model sees them; nothing when it learnt nothing.
     notes
         What training fell back on, in words.
     """
@@ -53,6 +84,7 @@ class LinkageModel(BaseModel):
     threshold: float
     columns_fingerprint: str
     seed: int
+    trained_on: Seen | None = None
     notes: list[str] = []
 
     @property

@@ -73,6 +73,9 @@ _CHANGED_QUERY = """
         select customer_id, bool_or(is_changed) as is_changed from crowded group by customer_id
     )
     select coalesce(avg(is_changed::integer), 0) from customers"""
+_MOVED = """
+    select count(distinct column_name) from identity.linkage_drift
+    where status in ('moved', 'far')"""
 _HELD_BY_SEVERAL = ("email_base", "phone", "address")
 
 
@@ -80,7 +83,7 @@ def linkage_quality(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Measure the linking by what it left behind.
 
     Reads ``identity.record_clusters``, ``identity.record_pairs``,
-    ``identity.standardised_records`` and ``previous.identity_map``.
+    ``identity.standardised_records``, ``identity.linkage_drift`` and ``previous.identity_map``.
 
     Returns
     -------
@@ -97,6 +100,8 @@ def linkage_quality(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
         metric = f"name_and_{column.removesuffix('_base')}_under_several_customers_ratio"
         found.append((metric, _value(con, _shared(column)), None, None, 0.02))
     found.append((_CHANGED, _value(con, _CHANGED_QUERY), None, None, 0.02))
+    moved = _value(con, _MOVED)
+    found.append(("columns_moved_since_training_count", moved, None, None, 0.0))
     largest = _value(con, "select coalesce(max(records), 0) from identity_customers")
     found.append(("largest_customer_records", largest, None, None, None))
     kinds = (pa.string(), pa.float64(), pa.float64(), pa.float64(), pa.float64())

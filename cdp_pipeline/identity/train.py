@@ -32,6 +32,7 @@ from cdp_pipeline.identity.calibrate import (
 )
 from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
+from cdp_pipeline.identity.fit import seen_by
 from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
@@ -45,6 +46,7 @@ from cdp_pipeline.identity.score import (
     node_frequencies,
     splink_settings,
 )
+from cdp_pipeline.identity.soundness import exact_only
 from cdp_pipeline.identity.work import NODES, Work, prepare_work
 
 if TYPE_CHECKING:
@@ -88,15 +90,14 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
         seed=seed,
     )
     if len(candidates) < LEAST_PAIRS:
-        model.blocking = []
-        model.settings["comparisons"] = []
-        model.notes.append(
+        return exact_only(
+            model,
             f"{work.node_count} distinct records with {len(candidates)} candidate pairs are too few"
-            " to learn from: only the exact rules link"
+            " to learn from",
         )
-    else:
-        all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
-        _learn(con, model, work, columns, keys, rules, candidates, all_pairs)
+    all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
+    _learn(con, model, work, columns, keys, rules, candidates, all_pairs)
+    model.trained_on = seen_by(con, model, keys, weighed=True)
     return model
 
 
@@ -165,29 +166,54 @@ def _learn_matches(
     con: duckdb.DuckDBPyConnection, model: LinkageModel, rules: list[tuple[str, ...]]
 ) -> None:
     """Set m: how often two records of one person agree at each level, by Splink."""
-    from splink import DuckDBAPI, Linker
-
-    api = DuckDBAPI(con)
-    linker = Linker(api.register(NODES), model.settings, validate_settings=False)
-    # Splink turns its own messages on when a linker is made.
-    logging.getLogger("splink").setLevel(logging.ERROR)
     names = names_of(model.settings)
-    trained: set[str] = set()
-    for columns in rules:
-        rule = " and ".join(f"l.{c} = r.{c}" for c in columns)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            linker.training.estimate_parameters_using_expectation_maximisation(
-                rule, estimate_without_term_frequencies=True, max_pairs=EM_PAIRS
-            )
-        trained |= set(names) - set(columns)
-    learnt = linker.misc.save_model_to_json()
-    linker.table_management.delete_tables_created_by_splink_from_db()
+    while True:
+        try:
+            learnt = _maximised(con, model.settings, rules)
+            break
+        except _RoundTeachesNothingError as error:
+            model.notes.append(f"pairs equal in {' + '.join(error.columns)}: too few to learn from")
+            rules = [columns for columns in rules if columns != error.columns]
+    trained = {name for columns in rules for name in names if name not in columns}
     for mine, theirs in zip(model.settings["comparisons"], learnt["comparisons"], strict=True):
         if mine["output_column_name"] not in trained:
             model.notes.append(f"{mine['output_column_name']}: kept what was believed before")
             continue
         _take_over(mine, theirs)
+
+
+class _RoundTeachesNothingError(Exception):
+    """A level came out impossible among the few pairs of a round, which Splink refuses."""
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        super().__init__(columns)
+        self.columns = columns
+
+
+def _maximised(
+    con: duckdb.DuckDBPyConnection, settings: dict[str, Any], rules: list[tuple[str, ...]]
+) -> dict[str, Any]:
+    """Return the settings after one round of expectation maximisation per rule."""
+    from splink import DuckDBAPI, Linker
+
+    api = DuckDBAPI(con)
+    linker = Linker(api.register(NODES), copy.deepcopy(settings), validate_settings=False)
+    # Splink turns its own messages on when a linker is made.
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    try:
+        for columns in rules:
+            rule = " and ".join(f"l.{c} = r.{c}" for c in columns)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                linker.training.estimate_parameters_using_expectation_maximisation(
+                    rule, estimate_without_term_frequencies=True, max_pairs=EM_PAIRS
+                )
+    except ValueError as error:
+        raise _RoundTeachesNothingError(columns) from error
+    finally:
+        linker.table_management.delete_tables_created_by_splink_from_db()
+    learnt: dict[str, Any] = linker.misc.save_model_to_json()
+    return learnt
 
 
 def training_rules(work: Work, keys: NodeKeys) -> list[tuple[str, ...]]:
@@ -212,6 +238,8 @@ def training_rules(work: Work, keys: NodeKeys) -> list[tuple[str, ...]]:
     chosen: list[tuple[str, ...]] = []
     free: dict[str, int] = dict.fromkeys([e.name for e in work.evidence], 0)
     for _, _, columns in judged:
+        if set(columns) >= set(free):
+            continue
         if any(free[n] < 1 for n in free if n not in columns) or not chosen:
             chosen.append(columns)
             for n in free:
@@ -292,11 +320,3 @@ def _calibrate(
     start = float(model.calibration.of(np.float64(log2_odds(mixture.prior))))
     model.prior = nine_digits(1 / (1 + 2.0**-start))
     model.threshold = threshold_for(odds(pairs, model.calibration), TARGET_PRECISION)
-
-
-def rules_of(model: LinkageModel) -> list[BlockingRule]:
-    """Return the model's blocking rules."""
-    return [
-        BlockingRule(tuple(Key(column, expression) for column, expression in keys))
-        for keys in model.blocking
-    ]

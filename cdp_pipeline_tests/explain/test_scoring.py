@@ -28,7 +28,7 @@ def test_many_records_together_weigh_what_the_run_stored_for_them(linked_town: T
     records = [record for left, right, *_ in pairs for record in (left, right)]
     scorer = Scorer(linked_town.con, linked_town.model, linked_town.columns, records)
     weighed = scorer.weigh([(left, right) for left, right, *_ in pairs])
-    assert len(pairs) >= 100
+    assert len(pairs) >= 200
     assert weighed.odds == pytest.approx(np.array([p[2] for p in pairs]), abs=2e-6)
 
 

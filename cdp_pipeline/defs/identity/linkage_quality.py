@@ -8,11 +8,20 @@ from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
 from cdp_pipeline.warehouse.engine import Connection
 
+_MOVED = """
+    select column_name, measure, stability_index from identity.linkage_drift
+    where status in ('moved', 'far') order by stability_index desc, column_name, measure"""
+
 
 def _logic(connection: Connection, _: Home) -> Made:
     tables = linkage_quality(connection)
     measured = connection.sql("select metric, value from identity_quality order by 1").fetchall()
-    return Made(tables, dict(measured))
+    figures = dict(measured)
+    moved = connection.sql(_MOVED).fetchall()
+    if moved:
+        far = ", ".join(f"{name} ({measure} {index})" for name, measure, index in moved)
+        figures["drift"] = f"the data moved since the model was trained, train anew: {far}"
+    return Made(tables, figures)
 
 
 STEP = PythonStep(
