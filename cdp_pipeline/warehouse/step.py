@@ -107,6 +107,7 @@ class Taken:
 class _Job:
     """Everything about one run of one step but its logic."""
 
+    layer: str
     tables: Sequence[Table]
     inputs: Mapping[str, TableVersion]
     previous: Sequence[str]
@@ -222,7 +223,17 @@ class Warehouse:
         rules = {t.name: [(rule.text, rule.severity) for rule in t.rules] for t in tables}
         fingerprint = fingerprint_of(parts | {"inputs": hashes, "rules": rules})
         earlier = {} if self.run.force else self._earlier(sees_earlier, names, recipe)
-        job = _Job(tables, inputs, previous, fingerprint, hashes, recipe, tuple(files), earlier)
+        job = _Job(
+            tables[0].layer,
+            tables,
+            inputs,
+            previous,
+            fingerprint,
+            hashes,
+            recipe,
+            tuple(files),
+            earlier,
+        )
         if is_model and not self.run.train:
             kept = self._trained(by, recipe)
             if kept is not None and not self._is_outdated(job, kept, outdated):
@@ -296,7 +307,7 @@ class Warehouse:
             bare = name.split(".")[1]
             connection.execute(f"create view earlier.{bare} as {self.store.select(version)}")
         for name in job.previous:
-            columns = self.project.previous_columns(job.tables[0].layer, name)
+            columns = self.project.previous_columns(job.layer, name)
             select = view_sql(self.previous, name, columns, self._renamed_sources)
             connection.execute(f"create view previous.{name} as {select}")
 
