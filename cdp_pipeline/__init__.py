@@ -9,11 +9,16 @@ warehouse      the only package that knows tables are Parquet: sealed connection
                fingerprints, state, the lock on a home, releases
 sqlmodels      ``dbt_like_sql/`` parsed, compiled, and its lineage
 ingest         contracts, deliveries, the ledger and rejected rows
-quality        the rules of ``_tables.yml``, evaluated
-identity       standardising, linking, clusters, stable ids
-prediction     churn and its baselines
+proposing      contracts and staging SQL proposed from sample exports
+quality        the rules of ``_tables.yml``, evaluated; column profiles, Data Docs
+identity       standardising, linking, stewards' decisions, stable ids
+explain        why records are one customer or not, and what to review
+stewards       the commands that decide who is who, and what a decision would change
+insight        sentiment and buyers' attributes; what SQL alone cannot say
+prediction     churn, value, recommendations, lookalikes, each with its baselines
 action         the catalogue of actions and the choice among them
-export         what is published, model cards, data quality
+export         what is published, model cards, data quality, readiness
+report         the page of a release, from ``export/report.yml``
 synthetic      a demo company with known truth
 defs           thin Dagster definitions: one call to the logic, and the figures worth seeing
 cli            the ``cdp`` command
