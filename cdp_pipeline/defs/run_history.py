@@ -33,6 +33,7 @@ def keep_history_cheaply() -> None:
     """Let every SQLite connection that is opened from now on in this process be a cheap one."""
     if not event.contains(Engine, "connect", _on_connect):
         event.listen(Engine, "connect", _on_connect)
+        # A method is put in a class's place: the type checker cannot be told that this is meant.
         SqliteEventLogStorage._connect = _connect  # type: ignore[assignment]
 
 
