@@ -125,7 +125,6 @@ def linked(con: duckdb.DuckDBPyConnection, chosen: LabelledSet) -> dict[str, Any
         link,
         linkage_quality,
         load_identity_columns,
-        model_fit,
         shared_identifiers,
         standardise,
         train,
@@ -146,7 +145,6 @@ def linked(con: duckdb.DuckDBPyConnection, chosen: LabelledSet) -> dict[str, Any
     trained = time.process_time() - cpu
     wall, cpu = time.perf_counter(), time.process_time()
     keep(link(con, model, columns))
-    keep(model_fit(con, model))
     joined = time.process_time() - cpu, time.perf_counter() - wall
     keep(linkage_quality(con))
     estimated = con.sql(

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.exact import EXACT_EDGES, ExactRule, make_exact_edges
-from cdp_pipeline.identity.link import odds_of
+from cdp_pipeline.identity.scorer import odds_of
 from cdp_pipeline.identity.mixture import evidence, parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,

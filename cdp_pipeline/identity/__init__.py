@@ -16,8 +16,8 @@ function               reads                                       makes
                        identity.shared_identifiers
 `link`                 the same, and a `LinkageModel`              identity.record_pairs,
                                                                    identity.record_clusters, kept
-                                                                   as identity.linked_clusters
-`model_fit`            what `link` left on its connection  identity.match_weights,
+                                                                   as identity.linked_clusters,
+                                                                   identity.match_weights,
                                                                    identity.unlinkable_records,
                                                                    identity.linkage_drift
 `constrain`            identity.linked_clusters,                   identity.record_clusters,
@@ -52,7 +52,6 @@ The modules follow the phases: ``columns`` (what is declared), ``standardise`` w
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns
 from cdp_pipeline.identity.constrain import constrain
 from cdp_pipeline.identity.figures import identity_figures
-from cdp_pipeline.identity.fit import model_fit
 from cdp_pipeline.identity.ids import assign_ids
 from cdp_pipeline.identity.link import link
 from cdp_pipeline.identity.model import LinkageModel
@@ -71,7 +70,6 @@ __all__ = [
     "link",
     "linkage_quality",
     "load_identity_columns",
-    "model_fit",
     "shared_identifiers",
     "standardise",
     "train",

@@ -42,7 +42,7 @@ LINKING_PAIRS = 6_000_000.0
 LINKING_PAIRS_PER_RECORD = 12.0
 # About so many pairs are enough to learn from.
 LEARNING_PAIRS = 4_000_000.0
-# Rules are chosen on about so many records; counts of pairs grow with the square.
+# Pairs are counted on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
 # Pairs expanded at once.
 _PAIRS_AT_ONCE = 2_000_000
@@ -165,9 +165,8 @@ class NodeKeys:
     def single(self, expression: str) -> NDArray[np.uint64]:
         """Return one key of each node."""
         if expression not in self._found:
-            self._found[expression] = self._column(
-                f"case when {expression} is null then 0::ubigint else hash(kind, {expression}) end"
-            )
+            key = f"case when {expression} is null then 0::ubigint else hash(kind, {expression}) end"
+            self._found[expression] = self._scanned(key)[self._order]
         return self._found[expression]
 
     def among(self, mask: NDArray[np.bool_]) -> NodeKeys:
@@ -177,9 +176,6 @@ class NodeKeys:
     def holders_of(self, expression: str) -> NodeKeys:
         """Return the keys of the nodes that hold a value here."""
         return self.among(self.single(expression) != 0)
-
-    def _column(self, expression: str) -> NDArray[np.uint64]:
-        return self._scanned(expression)[self._order]
 
     def _scanned(self, expression: str) -> NDArray[np.uint64]:
         table = self._con.sql(f"select {expression} as found from {self._table}").to_arrow_table()
@@ -193,16 +189,22 @@ class _SomeNodeKeys(NodeKeys):
         self.nodes = every.nodes[mask]
         self.threads = every.threads
 
-    def _column(self, expression: str) -> NDArray[np.uint64]:
-        found = self._every._found.get(expression)
-        return (self._every._column(expression) if found is None else found)[self._mask]
+    def single(self, expression: str) -> NDArray[np.uint64]:
+        if expression not in self._found:
+            self._found[expression] = self._every.single(expression)[self._mask]
+        return self._found[expression]
+
+
+def sample_of(keys: NodeKeys) -> NodeKeys:
+    """Return the keys of a sample on which to count: all, where there are not many."""
+    return keys.among(_sampled(keys.nodes, max(1, round(len(keys.nodes) / _SAMPLE))))
 
 
 def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     """Return the rules to use on this data, most selective first."""
     if work.node_count < 2 or not work.evidence:
         return Rules([], [])
-    sample = keys.among(_sampled(keys.nodes, max(1, round(work.node_count / _SAMPLE))))
+    sample = sample_of(keys)
     scale = (work.node_count / max(len(sample.nodes), 1)) ** 2
     rules = possible_rules(work)
     agreement = {
@@ -210,11 +212,11 @@ def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     }
     all_pairs = work.node_count * (work.node_count - 1) / 2
     judged = []
-    for rule in rules:
+    for rule, found in zip(rules, _pair_counts(sample, rules, LARGEST_BLOCK), strict=True):
         by_chance = all_pairs
         for expression in rule.expressions:
             by_chance *= agreement[expression]
-        pairs = _pairs_of(sample.of(rule)) * scale
+        pairs = found * scale
         # Keys that depend on each other (a postcode and its town) bring more than chance says.
         waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:
@@ -338,8 +340,17 @@ def _pairs_of_rule(
 
 
 def pair_count(keys: NodeKeys, rules: list[BlockingRule]) -> float:
-    """Return how many pairs the rules make, those that several make counted for each."""
-    return sum(_pairs_of(keys.of(rule)) for rule in rules)
+    """Return about how many pairs the rules make, those that several make counted for each."""
+    sample = sample_of(keys)
+    scale = len(keys.nodes) / max(len(sample.nodes), 1)
+    return sum(_pair_counts(sample, rules, LARGEST_BLOCK / scale)) * scale**2
+
+
+def _pair_counts(keys: NodeKeys, rules: list[BlockingRule], largest: float) -> list[float]:
+    """Return how many pairs each rule makes of blocks that are not too large."""
+    keys.fetch(rules)
+    with ThreadPoolExecutor(keys.threads) as pool:
+        return list(pool.map(lambda rule: _pairs_of(keys.of(rule), largest), rules))
 
 
 @dataclass(frozen=True)
@@ -406,7 +417,7 @@ def _chance_agreement(keys: NDArray[np.uint64]) -> float:
     return float((widths * (widths - 1)).sum()) / max(float(len(keys)) ** 2, 1.0)
 
 
-def _pairs_of(keys: NDArray[np.uint64]) -> float:
+def _pairs_of(keys: NDArray[np.uint64], largest: float) -> float:
     widths = np.diff(blocks(keys)[1]).astype(float)
-    widths = widths[widths <= LARGEST_BLOCK]
+    widths = widths[widths <= largest]
     return float((widths * (widths - 1) / 2).sum())

@@ -113,10 +113,17 @@ def _links(
     )
 
 
-def model_fit(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> dict[str, str]:
+def model_fit(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys | None = None
+) -> dict[str, str]:
     """Return what a model's page shows of it on today's data.
 
     Reads ``identity_nodes``: after ``link``, on the same connection.
+
+    Parameters
+    ----------
+    keys
+        The keys of those nodes, where they are at hand.
 
     Returns
     -------
@@ -124,7 +131,7 @@ def model_fit(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> dict[str, 
         ``identity.match_weights``, ``identity.unlinkable_records`` and ``identity.linkage_drift``;
         without rows where the model holds exact rules only.
     """
-    today = seen_by(con, model) if model.mixture is not None else None
+    today = seen_by(con, model, keys) if model.mixture is not None else None
     tables = {
         "identity.match_weights": _weights(model, today),
         "identity.unlinkable_records": _unlinkable(con, model),
@@ -185,9 +192,15 @@ def _shares(levels: NDArray[np.int8], count: int) -> list[float]:
 def _filled(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> list[tuple[list[bool], int]]:
     """Return which compared columns have a value, and how many records are so."""
     names = names_of(model.settings)
-    has = ", ".join(f"{name} is not null" for name in names)
-    query = f"select [{has}] as has, sum(record_count) from {NODES} group by has order by has"
-    return [(list(pattern), int(count)) for pattern, count in rows(con, query)]
+    bits = "0::hugeint" + "".join(
+        f" + case when {name} is null then 0 else {1 << place} end"
+        for place, name in enumerate(names)
+    )
+    query = f"select {bits} as has, sum(record_count) from {NODES} group by has order by has"
+    return [
+        ([bool(has >> place & 1) for place in range(len(names))], int(count))
+        for has, count in rows(con, query)
+    ]
 
 
 def _weights(model: LinkageModel, today: Seen | None) -> pa.Table:
@@ -249,6 +262,7 @@ def _drift(model: LinkageModel, today: Seen | None) -> pa.Table:
     found: list[dict[str, Any]] = []
     then = model.trained_on
     if then is not None and today is not None:
+        version = model.version
         for (name, measure), index in drift_of(then, today).items():
             is_filled = measure == "filled"
             found.append(
@@ -259,7 +273,7 @@ def _drift(model: LinkageModel, today: Seen | None) -> pa.Table:
                     "ratio": _six(today.filled[name] if is_filled else today.levels[name][-1]),
                     "stability_index": index,
                     "status": status_of(index),
-                    "model_version": model.version,
+                    "model_version": version,
                 }
             )
     return pa.Table.from_pylist(found, _DRIFT_COLUMNS)

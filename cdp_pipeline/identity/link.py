@@ -20,7 +20,7 @@ from cdp_pipeline.identity.exact import (
     exact_groups,
     make_exact_edges,
 )
-from cdp_pipeline.identity.fit import rules_of
+from cdp_pipeline.identity.fit import model_fit, rules_of
 from cdp_pipeline.identity.incremental import has_earlier, still_known
 from cdp_pipeline.identity.mixture import parts_of
 from cdp_pipeline.identity.score import (
@@ -29,7 +29,7 @@ from cdp_pipeline.identity.score import (
     log2_odds,
     names_of,
 )
-from cdp_pipeline.identity.scorer import Scorer
+from cdp_pipeline.identity.scorer import Scorer, odds_of
 from cdp_pipeline.identity.work import RECORD_NODES, Evidence, Work, prepare_work
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def link(
     -------
     dict
         ``identity.record_pairs`` (the pairs that were scored and are not out of the question, and
-        the exact ties) and ``identity.record_clusters`` (one row per record).
+        the exact ties), ``identity.record_clusters`` (one row per record), and how the model fits
+        today's data (see `model_fit`).
     """
     work = prepare_work(con, columns, names_of(model.settings))
     rules = [ExactRule(tuple(c)) for c in model.exact]
@@ -86,7 +87,7 @@ def link(
         f"create or replace temp table {LINKED_ANEW} as"
         f" select {linked.anew} as linked_anew, {len(keys.nodes)} as nodes"
     )
-    return _tables(con, rules, linked, groups)
+    return _tables(con, rules, linked, groups) | model_fit(con, model, keys)
 
 
 def _link_nodes(
@@ -197,11 +198,6 @@ def _exact_only(groups: NDArray[np.int32]) -> Linked:
     """Return the exact groups as they are: there is nothing to score with."""
     nothing = np.zeros(0, dtype=np.int32)
     return Linked(groups, Pairs(nothing, nothing), np.zeros(0), 0)
-
-
-def odds_of(parts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
-    """Return the log2 odds that each pair matches, prior included, on a grid of 1e-6."""
-    return np.asarray(np.round((np.nansum(parts, axis=1) + log2_odds(prior)) * 1e6) / 1e6)
 
 
 def _components(

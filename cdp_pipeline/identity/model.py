@@ -95,7 +95,7 @@ class LinkageModel(BaseModel):
     def to_bytes(self) -> bytes:
         """Return the model as JSON, keys sorted: equal models are equal bytes."""
         document = self.model_dump(mode="json")
-        return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1).encode()
+        return json.dumps(document, sort_keys=True, ensure_ascii=False).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LinkageModel:

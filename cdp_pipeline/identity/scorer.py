@@ -74,23 +74,33 @@ class Scorer:
         for begin in range(0, max(len(candidates), 1), PAIRS_AT_ONCE):
             part = slice(begin, begin + PAIRS_AT_ONCE)
             some = Pairs(candidates.left[part], candidates.right[part])
-            pairs = compare_pairs(self._con, self._model.settings, some)
-            if np.isfinite(least):
-                pairs = pairs.where(self._can_reach(pairs.levels, least))
-            found.append((pairs, self._evidence(self._frequencies, pairs)))
+            found.append(self.weighed(compare_pairs(self._con, self._model.settings, some), least))
         return (
             joined_pairs([pairs for pairs, _ in found]),
             np.concatenate([parts for _, parts in found]),
         )
+
+    def weighed(
+        self, pairs: ComparedPairs, least: float = -np.inf
+    ) -> tuple[ComparedPairs, NDArray[np.float64]]:
+        """Return compared pairs and their evidence, as `scored` does."""
+        if np.isfinite(least):
+            pairs = pairs.where(self._can_reach(pairs.levels, least))
+        return pairs, self._evidence(self._frequencies, pairs)
 
     def _can_reach(self, levels: NDArray[np.int8], least: float) -> NDArray[np.bool_]:
         """Return which pairs would have the least odds if all that agrees were as rare as can be.
 
         Pairs are few patterns: each is weighed once.
         """
-        packed = np.zeros(len(levels), dtype=np.uint64)
+        packed, room = np.zeros(len(levels), dtype=np.uint64), 1
         for position, comparison in enumerate(self._model.settings["comparisons"]):
-            packed *= np.uint64(level_count(comparison) + 1)
+            count = level_count(comparison) + 1
+            if room * count >= 1 << 64:
+                packed = np.unique(packed, return_inverse=True)[1].astype(np.uint64)
+                room = len(packed) + 1
+            room *= count
+            packed *= np.uint64(count)
             packed += (levels[:, position] + np.int8(1)).astype(np.uint64)
         _, first, pattern = np.unique(packed, return_index=True, return_inverse=True)
         nobody = np.zeros(len(first), dtype=np.int32)
@@ -114,3 +124,8 @@ class Scorer:
                 for begin in range(0, max(len(pairs), 1), _WEIGHED_AT_ONCE)
             ]
         )
+
+
+def odds_of(parts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
+    """Return the log2 odds that each pair matches, prior included, on a grid of 1e-6."""
+    return np.asarray(np.round((np.nansum(parts, axis=1) + log2_odds(prior)) * 1e6) / 1e6)

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import (
     BlockingRule,
@@ -23,6 +24,7 @@ from cdp_pipeline.identity.blocking import (
     choose_rules,
     make_pairs,
     pair_count,
+    sample_of,
 )
 from cdp_pipeline.identity.calibrate import (
     PAIRS_PER_COLUMN,
@@ -46,6 +48,7 @@ from cdp_pipeline.identity.score import (
     node_frequencies,
     splink_settings,
 )
+from cdp_pipeline.identity.scorer import Scorer, odds_of
 from cdp_pipeline.identity.soundness import exact_only
 from cdp_pipeline.identity.work import NODES, Work, prepare_work
 
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 
     from cdp_pipeline.identity.columns import IdentityColumns
 
+TRAINING_NODES = "identity_training_nodes"
 # Random pairs from which chance agreement is counted.
 RANDOM_PAIRS = 1_000_000
 # Pairs one round of expectation maximisation looks at.
@@ -114,7 +118,7 @@ def _learn(
     model.frequencies = learn_frequencies(con, frequency_columns(model.settings))
     believed = copy.deepcopy(model.settings)
     _learn_chance(con, model.settings, keys, model.seed)
-    _learn_matches(con, model, training_rules(work, keys))
+    _learn_matches(con, model, keys, training_rules(work, keys))
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
     _learn_classes(model, believed, columns, pairs, all_pairs)
@@ -163,10 +167,14 @@ def chance_of_same(keys: NDArray[np.uint64]) -> float:
 
 
 def _learn_matches(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, rules: list[tuple[str, ...]]
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    keys: NodeKeys,
+    rules: list[tuple[str, ...]],
 ) -> None:
     """Set m: how often two records of one person agree at each level, by Splink."""
     names = names_of(model.settings)
+    _make_training_nodes(con, keys, rules)
     while True:
         try:
             learnt = _maximised(con, model.settings, rules)
@@ -180,6 +188,23 @@ def _learn_matches(
             model.notes.append(f"{mine['output_column_name']}: kept what was believed before")
             continue
         _take_over(mine, theirs)
+
+
+def _make_training_nodes(
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, rules: list[tuple[str, ...]]
+) -> None:
+    """Make a table of the nodes that a round looks at: Splink reads all it is given each time."""
+    paired = np.zeros(len(keys.nodes), dtype=bool)
+    for columns in rules:
+        order, ends = blocks(keys.of(BlockingRule(tuple(Key(c, c) for c in columns))))
+        widths = np.diff(ends)
+        paired[order[np.repeat(widths > 1, widths)]] = True
+    con.register("identity_paired", pa.table({"node_no": keys.nodes[paired]}))
+    con.execute(
+        f"create or replace temp table {TRAINING_NODES} as"
+        f" select n.* from {NODES} as n semi join identity_paired using (node_no) order by node_no"
+    )
+    con.unregister("identity_paired")
 
 
 class _RoundTeachesNothingError(Exception):
@@ -197,7 +222,7 @@ def _maximised(
     from splink import DuckDBAPI, Linker
 
     api = DuckDBAPI(con)
-    linker = Linker(api.register(NODES), copy.deepcopy(settings), validate_settings=False)
+    linker = Linker(api.register(TRAINING_NODES), copy.deepcopy(settings), validate_settings=False)
     # Splink turns its own messages on when a linker is made.
     logging.getLogger("splink").setLevel(logging.ERROR)
     try:
@@ -223,15 +248,17 @@ def training_rules(work: Work, keys: NodeKeys) -> list[tuple[str, ...]]:
     column free at least once, those with the fewest chance pairs first.
     """
     names = [e.name for e in work.evidence if e.column.kind != "category"]
-    chance = {n: chance_of_same(keys.single(n)) for n in names}
+    sample = sample_of(keys)
+    scale = (len(keys.nodes) / max(len(sample.nodes), 1)) ** 2
+    chance = {n: chance_of_same(sample.single(n)) for n in names}
     all_pairs = work.node_count * (work.node_count - 1) / 2
     judged = []
     for size in (1, 2):
         for columns in combinations(names, size):
             by_chance = all_pairs * float(np.prod([chance[c] for c in columns]))
             rule = BlockingRule(tuple(Key(c, c) for c in columns))
-            widths = np.diff(blocks(keys.of(rule))[1]).astype(float)
-            pairs = float((widths * (widths - 1) / 2).sum())
+            widths = np.diff(blocks(sample.of(rule))[1]).astype(float)
+            pairs = float((widths * (widths - 1) / 2).sum()) * scale
             if pairs >= LEAST_PAIRS and by_chance < 0.9 * pairs:
                 judged.append((by_chance / pairs, -pairs, columns))
     judged.sort()
@@ -309,14 +336,15 @@ def _calibrate(
         one_in = max(1, round(pair_count(holders, chosen) / PAIRS_PER_COLUMN))
         return compare_pairs(con, model.settings, make_pairs(holders, chosen, one_in=one_in))
 
-    def odds(some: ComparedPairs, calibration: Calibration) -> NDArray[np.float64]:
-        parts = evidence(mixture, model.settings, frequencies, some, calibration)
-        start = calibration.of(np.float64(log2_odds(mixture.prior)))
-        return np.asarray(np.nansum(parts, axis=1) + start)
+    def odds(some: ComparedPairs) -> NDArray[np.float64]:
+        parts = evidence(
+            mixture, model.settings, frequencies, shared_only(mixture, some), Calibration()
+        )
+        return np.asarray(np.nansum(parts, axis=1) + log2_odds(mixture.prior))
 
-    model.calibration = calibrate(
-        mixture, compared_without, lambda some: odds(shared_only(mixture, some), Calibration())
-    )
+    model.calibration = calibrate(mixture, compared_without, odds)
     start = float(model.calibration.of(np.float64(log2_odds(mixture.prior))))
     model.prior = nine_digits(1 / (1 + 2.0**-start))
-    model.threshold = threshold_for(odds(pairs, model.calibration), TARGET_PRECISION)
+    # Pairs under even odds have no say in it.
+    _, parts = Scorer(con, model).weighed(pairs, 0.0)
+    model.threshold = threshold_for(odds_of(parts, model.prior), TARGET_PRECISION)

@@ -17,7 +17,6 @@ from cdp_pipeline.identity import (
     constrain,
     link,
     load_identity_columns,
-    model_fit,
     shared_identifiers,
     standardise,
     train,
@@ -126,7 +125,7 @@ def linked(
     model = model or train(con, columns, seed=7)
     made = link(con, model, columns)
     made["identity.linked_clusters"] = made.pop("identity.record_clusters")
-    keep(con, made | model_fit(con, model))
+    keep(con, made)
     decide(con, model, columns, (), *texts)
     return model
 

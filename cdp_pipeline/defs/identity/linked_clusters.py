@@ -5,7 +5,7 @@ from __future__ import annotations
 from cdp_pipeline.defs.identity.standardised_records import columns_setting, declared_columns
 from cdp_pipeline.defs.tables import PythonStep
 from cdp_pipeline.export.stored_models import stored_model
-from cdp_pipeline.identity import LinkageModel, link, model_fit
+from cdp_pipeline.identity import LinkageModel, link
 from cdp_pipeline.identity.link import LINKED_ANEW
 from cdp_pipeline.settings import Home
 from cdp_pipeline.warehouse import Made
@@ -18,7 +18,6 @@ def _logic(connection: Connection, home: Home) -> Made:
     # What linking says is not the last word: decisions come after it.
     tables["identity.linked_clusters"] = tables.pop("identity.record_clusters")
     anew, nodes = connection.sql(f"select linked_anew, nodes from {LINKED_ANEW}").fetchall()[0]
-    tables |= model_fit(connection, model)
     return Made(tables, {"distinct records": nodes, "linked anew": anew})
 
 
