@@ -7,8 +7,8 @@ of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves ea
 by a fifth either way and shows what that does to F1. ``python -m benchmarks.identity --coverage
 [WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
 recall estimated without truth hold, and how wide their intervals are. Every set goes through the
-public functions of `cdp_pipeline.identity` on a sealed connection, in a process of its own so that
-memory is its own.
+public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
+in a process of its own so that memory is its own.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks._identity_steps import Steps, Taken, stage
 from benchmarks.figures import Figure, figure
 from benchmarks.measuring import measure
 
@@ -56,8 +56,9 @@ def figures_of(name: str) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         if base == "demo":
             _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
-        command = [sys.executable, "-m", "benchmarks.identity", "--one", name, folder]
-        measured = measure(command)
+        this = [sys.executable, "-m", "benchmarks.identity"]
+        subprocess.run([*this, "--stage", name, folder], check=True)
+        measured = measure([*this, "--one", name, folder])
     found: dict[str, Any] = json.loads(measured.output.splitlines()[-1])
     bar, reference = _BARS[base]
     called = {f"demo:{people}": name for name, people in _DEMO_PEOPLE.items()}
@@ -78,11 +79,14 @@ def figures_of(name: str) -> list[Figure]:
                bar=1 if large else None),
         figure(f"{subject}.config", int(found["config"], 16), f"= {found['config']}"),
         figure(f"{subject}.train_cpu_seconds", found["train_cpu"], "s"),
+        figure(f"{subject}.train_wall_seconds", found["train_wall"], "s"),
         figure(f"{subject}.link_cpu_seconds", found["link_cpu"], "s"),
         figure(f"{subject}.link_wall_seconds", found["link_wall"], "s",
                bar=20 if large else None, reference="standardised and linked, model stored"),
+        figure(f"{subject}.all_wall_seconds", found["link_wall"] + found["train_wall"], "s",
+               bar=40 if large else None, reference="standardised, trained and linked"),
         figure(f"{subject}.peak_gb", measured.peak_gb, "GB", bar=3 if large else None,
-               reference="trained and linked, the records in memory beside it"),
+               reference="standardised, trained and linked"),
     ]  # fmt: skip
 
 
@@ -110,16 +114,16 @@ def configuration_hash() -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:8]
 
 
-def one(name: str, folder: Path) -> dict[str, Any]:
-    """Link one set in this process and score it."""
+def staged(name: str, folder: Path) -> Steps:
+    """Bring a set into staging, below a folder that holds the demo company where it is one."""
     from benchmarks._identity_sets import SETS, folder_of, open_set
 
     base = name.partition(":")[0]
-    chosen = SETS[base]
-    return linked(open_set(chosen, folder if base == "demo" else folder_of(base)), chosen)
+    stage(open_set(SETS[base], folder if base == "demo" else folder_of(base)), folder / "tables")
+    return Steps(folder / "tables")
 
 
-def linked(con: duckdb.DuckDBPyConnection, chosen: LabelledSet) -> dict[str, Any]:
+def linked(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
     """Link the staged records of a set, score them, and estimate the scores without truth."""
     from cdp_pipeline.identity import (
         link,
@@ -131,35 +135,29 @@ def linked(con: duckdb.DuckDBPyConnection, chosen: LabelledSet) -> dict[str, Any
     )
 
     columns = load_identity_columns().with_columns(chosen.columns)
-
-    def keep(made: dict[str, str]) -> None:
-        for table, select in made.items():
-            con.execute(f"create or replace table {table} as {select}")
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    keep(standardise(con, columns))
-    keep(shared_identifiers(con, columns))
-    prepared = time.process_time() - cpu, time.perf_counter() - wall
-    cpu = time.process_time()
-    model = train(con, columns, seed=1)
-    trained = time.process_time() - cpu
-    wall, cpu = time.perf_counter(), time.process_time()
-    keep(link(con, model, columns))
-    joined = time.process_time() - cpu, time.perf_counter() - wall
-    keep(linkage_quality(con))
-    estimated = con.sql(
-        "select metric, lower, value, upper from identity.linkage_quality where metric like"
-        " 'estimated_%'"
-    ).fetchall()
-    return {
-        **_score(con),
-        "records": int(con.sql("select count(*) from identity.record_clusters").fetchall()[0][0]),
-        "estimated": {metric.removeprefix("estimated_"): rest for metric, *rest in estimated},
-        "config": configuration_hash(),
-        "train_cpu": trained,
-        "link_cpu": prepared[0] + joined[0],
-        "link_wall": prepared[1] + joined[1],
-    }
+    training, linking = Taken(), Taken()
+    steps.make(lambda con: standardise(con, columns), "standardised_records",
+               "standardised_attributes", "rejected_identifiers", taken=linking)  # fmt: skip
+    steps.make(lambda con: shared_identifiers(con, columns), "shared_identifiers", taken=linking)
+    model = steps.read(lambda con: train(con, columns, seed=1), taken=training)
+    steps.make(lambda con: link(con, model, columns), "record_pairs", "record_clusters",
+               "match_weights", "unlinkable_records", "linkage_drift", taken=linking)  # fmt: skip
+    steps.make(linkage_quality, "linkage_quality", taken=Taken())
+    with steps.connection() as con:
+        estimated = con.sql(
+            "select metric, lower, value, upper from identity.linkage_quality where metric like"
+            " 'estimated_%'"
+        ).fetchall()
+        return {
+            **_score(con),
+            "records": int(con.table("identity.record_clusters").shape[0]),
+            "estimated": {metric.removeprefix("estimated_"): rest for metric, *rest in estimated},
+            "config": configuration_hash(),
+            "train_cpu": training.cpu,
+            "train_wall": training.wall,
+            "link_cpu": linking.cpu,
+            "link_wall": linking.wall,
+        }
 
 
 # The numbers that decide who is who; the others bound time and memory.
@@ -179,22 +177,32 @@ def sensitivity(names: list[str]) -> list[Figure]:
     """Move each deciding number by a fifth either way; return by how much F1 moves at most."""
     import importlib
 
+    from benchmarks._identity_sets import SETS
+
     found = []
-    for name in names or ["fake_1000", "historical_50k"]:
-        usual = one(name, Path())["f1"]
-        for module, numbers in _DECIDING.items():
-            loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
-            for number in numbers:
-                value = getattr(loaded, number)
-                moved = 0.0
-                for factor in (0.8, 1.2):
-                    # Counts move by one at least: a fifth of a few would round to nothing.
-                    step = max(1, round(value * 0.2)) if isinstance(value, int) else value * 0.2
-                    setattr(loaded, number, value + (step if factor > 1 else -step))
-                    moved = max(moved, abs(one(name, Path())["f1"] - usual))
-                setattr(loaded, number, value)
-                subject = f"identity.{name}.sensitivity.{module}.{number.lower()}"
-                found.append(figure(subject, moved, "F1", bar=0.01))
+    for name in names or [name for name in _BARS if name != "demo"]:
+        base, _, people = name.partition(":")
+        with tempfile.TemporaryDirectory() as folder:
+            if base == "demo":
+                _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
+            steps = staged(name, Path(folder))
+            usual = linked(steps, SETS[base])["f1"]
+            for module, numbers in _DECIDING.items():
+                loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
+                for number in numbers:
+                    value = getattr(loaded, number)
+                    moved = 0.0
+                    for factor in (0.8, 1.2):
+                        # Counts move by one at least: a fifth of a few would round to nothing.
+                        step = max(1, round(value * 0.2)) if isinstance(value, int) else value * 0.2
+                        setattr(loaded, number, value + (step if factor > 1 else -step))
+                        moved = max(moved, abs(linked(steps, SETS[base])["f1"] - usual))
+                    setattr(loaded, number, value)
+                    subject = f"identity.{name.replace(':', '_')}.sensitivity"
+                    found.append(
+                        figure(f"{subject}.{module}.{number.lower()}", moved, "F1", bar=0.01)
+                    )
+                    sys.stderr.write(f"{found[-1]['figure']} {moved:.5f}\n")
     return found
 
 
@@ -210,8 +218,9 @@ def coverage(count: int) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             write_world(world, Path(folder))
             con = open_set(SETS["demo"], Path(folder), prepare=partial(narrow, world=world))
-            found = linked(con, SETS["demo"])
+            stage(con, Path(folder) / "tables")
             con.close()
+            found = linked(Steps(Path(folder) / "tables"), SETS["demo"])
         scores.append(found["f1"])
         said = []
         for metric, (lower, value, upper) in sorted(found["estimated"].items()):
@@ -268,8 +277,13 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        sys.stdout.write(json.dumps(one(sys.argv[2], Path(sys.argv[3]))) + "\n")
+    if sys.argv[1:2] == ["--stage"]:
+        staged(sys.argv[2], Path(sys.argv[3]))
+    elif sys.argv[1:2] == ["--one"]:
+        from benchmarks._identity_sets import SETS
+
+        found = linked(Steps(Path(sys.argv[3]) / "tables"), SETS[sys.argv[2].partition(":")[0]])
+        sys.stdout.write(json.dumps(found) + "\n")
     else:
         from benchmarks.__main__ import show
 

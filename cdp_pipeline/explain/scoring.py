@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.exact import EXACT_EDGES, ExactRule, make_exact_edges
-from cdp_pipeline.identity.scorer import odds_of
 from cdp_pipeline.identity.mixture import evidence, parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
@@ -30,6 +29,7 @@ from cdp_pipeline.identity.score import (
     log2_odds,
     node_frequencies,
 )
+from cdp_pipeline.identity.scorer import odds_of
 from cdp_pipeline.identity.work import NODES, RECORD_NODES, Work, prepare_work
 
 if TYPE_CHECKING:

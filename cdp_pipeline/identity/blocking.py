@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cdp_pipeline.identity.equal import blocks, blocks_with
+from cdp_pipeline.identity.sql import threads_of
 from cdp_pipeline.identity.work import NODES, Evidence, Work
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ LINKING_PAIRS_PER_RECORD = 12.0
 LEARNING_PAIRS = 4_000_000.0
 # Pairs are counted on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
+# Keys read in one go.
+_KEYS_AT_ONCE = 8
 # Pairs expanded at once.
 _PAIRS_AT_ONCE = 2_000_000
 # An odd number near 2^64 divided by the golden ratio: multiplying by it spreads bits upwards.
@@ -141,10 +144,10 @@ class NodeKeys:
     def __init__(self, con: duckdb.DuckDBPyConnection, table: str = NODES) -> None:
         self._con, self._table = con, table
         self._found: dict[str, NDArray[np.uint64]] = {}
-        numbers = self._scanned("node_no").astype(np.int32)
+        numbers = self._scanned("node_no")[0].astype(np.int32)
         self._order = np.argsort(numbers, kind="stable")
         self.nodes = numbers[self._order]
-        self.threads = int(con.sql("select current_setting('threads')").fetchall()[0][0])
+        self.threads = threads_of(con)
 
     def of(self, rule: BlockingRule) -> NDArray[np.uint64]:
         """Return the rule's key of each node, in the order of `nodes`."""
@@ -159,15 +162,21 @@ class NodeKeys:
 
     def fetch(self, rules: list[BlockingRule]) -> None:
         """Have all keys of some rules at hand: threads must not share the connection."""
-        for expression in dict.fromkeys(e for rule in rules for e in rule.expressions):
-            self.single(expression)
+        self._read(list(dict.fromkeys(e for rule in rules for e in rule.expressions)))
 
     def single(self, expression: str) -> NDArray[np.uint64]:
         """Return one key of each node."""
-        if expression not in self._found:
-            key = f"case when {expression} is null then 0::ubigint else hash(kind, {expression}) end"
-            self._found[expression] = self._scanned(key)[self._order]
+        self._read([expression])
         return self._found[expression]
+
+    def _read(self, expressions: list[str]) -> None:
+        """Read keys that are not at hand, a few at a time."""
+        missing = [e for e in expressions if e not in self._found]
+        for begin in range(0, len(missing), _KEYS_AT_ONCE):
+            some = missing[begin : begin + _KEYS_AT_ONCE]
+            keys = [f"case when {e} is null then 0::ubigint else hash(kind, {e}) end" for e in some]
+            for expression, key in zip(some, self._scanned(*keys), strict=True):
+                self._found[expression] = key[self._order]
 
     def among(self, mask: NDArray[np.bool_]) -> NodeKeys:
         """Return the keys of some of the nodes."""
@@ -177,9 +186,10 @@ class NodeKeys:
         """Return the keys of the nodes that hold a value here."""
         return self.among(self.single(expression) != 0)
 
-    def _scanned(self, expression: str) -> NDArray[np.uint64]:
-        table = self._con.sql(f"select {expression} as found from {self._table}").to_arrow_table()
-        return np.asarray(table["found"].to_numpy()).astype(np.uint64)
+    def _scanned(self, *expressions: str) -> list[NDArray[np.uint64]]:
+        wanted = ", ".join(f"{e} as found_{place}" for place, e in enumerate(expressions))
+        table = self._con.sql(f"select {wanted} from {self._table}").to_arrow_table()
+        return [column.to_numpy().astype(np.uint64) for column in table.columns]
 
 
 class _SomeNodeKeys(NodeKeys):
@@ -189,10 +199,11 @@ class _SomeNodeKeys(NodeKeys):
         self.nodes = every.nodes[mask]
         self.threads = every.threads
 
-    def single(self, expression: str) -> NDArray[np.uint64]:
-        if expression not in self._found:
-            self._found[expression] = self._every.single(expression)[self._mask]
-        return self._found[expression]
+    def _read(self, expressions: list[str]) -> None:
+        missing = [e for e in expressions if e not in self._found]
+        self._every._read(missing)
+        for expression in missing:
+            self._found[expression] = self._every._found[expression][self._mask]
 
 
 def sample_of(keys: NodeKeys) -> NodeKeys:
@@ -207,16 +218,18 @@ def choose_rules(work: Work, keys: NodeKeys) -> Rules:
     sample = sample_of(keys)
     scale = (work.node_count / max(len(sample.nodes), 1)) ** 2
     rules = possible_rules(work)
-    agreement = {
-        e: _chance_agreement(keys.single(e)) for e in {e for r in rules for e in r.expressions}
-    }
+    sample.fetch(rules)
+    expressions = sorted({e for rule in rules for e in rule.expressions})
+    with ThreadPoolExecutor(keys.threads) as pool:
+        found = pool.map(lambda e: _chance_agreement(sample.single(e)), expressions)
+        agreement = dict(zip(expressions, found, strict=True))
     all_pairs = work.node_count * (work.node_count - 1) / 2
     judged = []
-    for rule, found in zip(rules, _pair_counts(sample, rules, LARGEST_BLOCK), strict=True):
+    for rule, count in zip(rules, _pair_counts(sample, rules, LARGEST_BLOCK), strict=True):
         by_chance = all_pairs
         for expression in rule.expressions:
             by_chance *= agreement[expression]
-        pairs = found * scale
+        pairs = count * scale
         # Keys that depend on each other (a postcode and its town) bring more than chance says.
         waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:
@@ -241,12 +254,15 @@ def _without_idle(rules: list[BlockingRule], sample: NodeKeys) -> list[BlockingR
     share those that no pairs are made of them.
     """
     size = len(sample.nodes)
-    found = [
-        distinct([a * size + b for a, b in _pairs_in_blocks(*blocks(sample.of(rule)))])
-        for rule in rules
-    ]
-    every = distinct(list(found))
-    places = [np.searchsorted(every, pairs) for pairs in found]
+
+    def pairs_of(rule: BlockingRule) -> NDArray[np.int64]:
+        return distinct([a * size + b for a, b in _pairs_in_blocks(*blocks(sample.of(rule)))])
+
+    sample.fetch(rules)
+    with ThreadPoolExecutor(sample.threads) as pool:
+        found = list(pool.map(pairs_of, rules))
+        every = distinct(list(found))
+        places = list(pool.map(partial(_places_in, every), found))
     times = np.zeros(len(every), dtype=np.int32)
     for place in places:
         times[place] += 1
@@ -257,6 +273,10 @@ def _without_idle(rules: list[BlockingRule], sample: NodeKeys) -> list[BlockingR
         else:
             times[place] -= 1
     return kept
+
+
+def _places_in(every: NDArray[np.int64], some: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.searchsorted(every, some)
 
 
 @dataclass(frozen=True)

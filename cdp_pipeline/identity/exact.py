@@ -10,6 +10,7 @@ too many different names take no part.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,10 @@ def make_exact_edges(
     usable = {c: _usable(con, keys, c, shared) for c in {c for r in rules for c in r.columns}}
     names = [e.name for e in work.of_kind("given_name", "family_name")]
     kept = [*(e.name for e in once), *names]
-    stars = _joined([_stars(keys, no, rule, usable, kept) for no, rule in enumerate(rules)], kept)
+    keys.fetch([BlockingRule(tuple(Key(c, c) for c in (*usable, *kept)))])
+    with ThreadPoolExecutor(keys.threads) as pool:
+        found = pool.map(lambda no: _stars(keys, no, rules[no], usable, kept), range(len(rules)))
+        stars = _joined(list(found), kept)
     doubtful = _may_contradict(keys, stars, len(once), kept, _nameless(names, rules))
     sure = stars.where(~doubtful)
     agreeing = _not_contradicting(con, keys, stars.where(doubtful), once, names, rules)

@@ -101,16 +101,18 @@ def learn_frequencies(
     """
     learned: dict[str, dict[str, Any]] = {}
     for name in columns:
-        total, rare, rare_values = con.sql(
-            f"""select coalesce(sum(n), 0), coalesce(sum(n) filter (n < {RARE}), 0),
-                count(*) filter (n < {RARE})
-            from (select count(*) as n from {NODES} where {name} is not null group by {name})"""
-        ).fetchall()[0]
-        common = con.sql(
-            f"select cast({name} as varchar), count(*) from {NODES} where {name} is not null"
-            f" group by {name} having count(*) >= {RARE} order by 1"
+        # Rare values as their number and how many hold them, beside each common one.
+        counts = con.sql(
+            f"""with counts as (
+                select {name} as value, count(*) as n from {NODES}
+                where {name} is not null group by value
+            )
+            select cast(if(n < {RARE}, null, value) as varchar) as value, sum(n), count(*)
+            from counts group by all order by value nulls first"""
         ).fetchall()
-        total = max(int(total), 1)
+        rare, rare_values = next(((n, m) for value, n, m in counts if value is None), (0, 0))
+        common = [(value, n) for value, n, _ in counts if value is not None]
+        total = max(int(sum(n for _, n, _ in counts)), 1)
         learned[name] = {
             "rest": nine_digits(rare / rare_values / total if rare_values else 1 / total),
             "values": {value: nine_digits(count / total) for value, count in common},

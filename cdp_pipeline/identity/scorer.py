@@ -7,6 +7,7 @@ could save. Does not belong here: which pairs are candidates (``blocking``), wha
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from cdp_pipeline.identity.score import (
     log2_odds,
     node_frequencies,
 )
+from cdp_pipeline.identity.sql import threads_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,6 +55,7 @@ class Scorer:
         if model.mixture is None:
             raise ValueError("a model that has learnt nothing cannot score")
         self._con, self._model = con, model
+        self._threads = threads_of(con)
         self._mixture: Mixture = model.mixture
         self._frequencies = node_frequencies(con, model.frequencies)
         self._rarest = {
@@ -112,18 +115,14 @@ class Scorer:
         self, frequencies: dict[str, NDArray[np.float64]], pairs: ComparedPairs
     ) -> NDArray[np.float64]:
         model = self._model
-        return np.concatenate(
-            [
-                evidence(
-                    self._mixture,
-                    model.settings,
-                    frequencies,
-                    pairs.where(slice(begin, begin + _WEIGHED_AT_ONCE)),
-                    model.calibration,
-                )
-                for begin in range(0, max(len(pairs), 1), _WEIGHED_AT_ONCE)
-            ]
-        )
+
+        def part(begin: int) -> NDArray[np.float64]:
+            some = pairs.where(slice(begin, begin + _WEIGHED_AT_ONCE))
+            return evidence(self._mixture, model.settings, frequencies, some, model.calibration)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            begins = range(0, max(len(pairs), 1), _WEIGHED_AT_ONCE)
+            return np.concatenate(list(pool.map(part, begins)))
 
 
 def odds_of(parts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:

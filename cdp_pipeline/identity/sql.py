@@ -45,6 +45,11 @@ def number(con: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(rows(con, query)[0][0] or 0)
 
 
+def threads_of(con: duckdb.DuckDBPyConnection) -> int:
+    """Return how many threads the engine may use: what runs beside it keeps to the same."""
+    return number(con, "select current_setting('threads')")
+
+
 def drop(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Drop temporary tables that are no longer needed."""
     for table in tables:

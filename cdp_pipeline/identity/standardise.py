@@ -67,7 +67,7 @@ def standardise(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> dic
     _identifiers(con)
     _assemble(con, names, phones, addresses, towns)
     _attributes(con, columns)
-    drop(con, [names, phones, addresses, towns, "identity_identifiers"])
+    drop(con, [names, phones, addresses, towns, "identity_identifiers", "identity_numbered"])
     return {
         "identity.standardised_records": _RECORDS,
         "identity.standardised_attributes": "select * from identity_attribute_values",
