@@ -209,7 +209,7 @@ class Warehouse:
         hashes = {read: version.content_hash for read, version in inputs.items()}
         hashes |= {f"previous.{name}": self._previous_hash(name) for name in previous}
         if previous and self._renamed_sources:
-            hashes["renamed sources"] = fingerprint_of(self._renamed_sources)
+            hashes["previous.source_names"] = fingerprint_of(self._renamed_sources)
         is_model = len(names) == 1 and by.endswith(MODEL_SUFFIX)
         parts = {
             "writer": _WRITER,
