@@ -6,7 +6,8 @@ The demo company is linked at 100,000 and 1,000,000 records (49,000 and 490,000 
 of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves each deciding number
 by a fifth either way and shows what that does to F1. ``python -m benchmarks.identity --coverage
 [WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
-recall estimated without truth hold, and how wide their intervals are. Every set goes through the
+recall estimated without truth hold, and how wide their intervals are. ``--growth`` links
+300,000 and three million records and compares what a record costs. Every set goes through the
 public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
 in a process of its own so that memory is its own.
 """
@@ -41,6 +42,8 @@ _BARS: dict[str, tuple[float, str]] = {
 }
 # People of the demo companies, by what their set is called: about two records each.
 _DEMO_PEOPLE = {"demo_100k": 49_000, "demo_1m": 490_000}
+# 300,000 and three million records: between them the cost of a record may not grow.
+_GROWN_PEOPLE = (147_000, 1_470_000)
 
 
 def run() -> list[Figure]:
@@ -48,6 +51,20 @@ def run() -> list[Figure]:
     demos = [f"demo:{people}" for people in _DEMO_PEOPLE.values()]
     return [row for name in (*[n for n in _BARS if n != "demo"], *demos)
             for row in figures_of(name)]  # fmt: skip
+
+
+def growth() -> list[Figure]:
+    """Return what a record costs that comes after the first 300,000, over what those cost."""
+    costs = []
+    for people in _GROWN_PEOPLE:
+        rows = {
+            row["figure"].rpartition(".")[2]: row["value"] for row in figures_of(f"demo:{people}")
+        }
+        costs.append((rows["records"], rows["link_cpu_seconds"]))
+    (few, cheap), (many, dear) = costs
+    before, after = cheap / few, (dear - cheap) / (many - few)
+    told = f"{after * 1e6:.1f} CPU s per million records, {before * 1e6:.1f} before"
+    return [figure("identity.marginal_cost.growth", after / before, "x", bar=1.2, reference=told)]
 
 
 def figures_of(name: str) -> list[Figure]:
@@ -69,6 +86,7 @@ def figures_of(name: str) -> list[Figure]:
         figure(f"{subject}.precision", found["precision"], "", direction="up",
                bar=0.99 if large else None),
         figure(f"{subject}.recall", found["recall"], "", direction="up"),
+        figure(f"{subject}.records", found["records"], "records"),
         figure(f"{subject}.customers", found["customers"], "customers"),
         figure(f"{subject}.people", found["people"], "people"),
         figure(f"{subject}.wrong_links", found["wrong_links"], "pairs",
@@ -289,6 +307,9 @@ if __name__ == "__main__":
 
         if sys.argv[1:2] == ["--sensitivity"]:
             show(sensitivity(sys.argv[2:]))
+            sys.exit()
+        if sys.argv[1:2] == ["--growth"]:
+            show(growth())
             sys.exit()
         if sys.argv[1:2] == ["--coverage"]:
             from benchmarks._identity_worlds import COUNT
