@@ -12,6 +12,7 @@ import pytest
 from cdp_pipeline.identity import (
     IdentityColumns,
     LinkageModel,
+    assign_ids,
     blocking,
     incremental,
     link,
@@ -19,15 +20,19 @@ from cdp_pipeline.identity import (
     shared_identifiers,
     standardise,
 )
-from cdp_pipeline_tests.identity.worlds import Row, keep, linked, town, world
+from cdp_pipeline_tests.identity.worlds import Row, decide, keep, linked, town, world
 
 WORLDS = 50
 _EARLIER = {
     "standardised_records": "standardised_records",
     "standardised_attributes": "standardised_attributes",
     "record_pairs": "record_pairs",
-    "record_clusters": "linked_clusters",
+    "linked_clusters": "linked_clusters",
 }
+_RELEASED = ("identity_map", "customer_aliases", "customer_history", "merged_records")
+_DECISION_COLUMNS = (
+    "decision,source,record_id,other_source,other_record_id,decided_at,why,overrides"
+)
 
 
 def prepared(rows: list[Row], columns: IdentityColumns) -> duckdb.DuckDBPyConnection:
@@ -53,7 +58,7 @@ def remember(
 def outcome(con: duckdb.DuckDBPyConnection) -> tuple[list[Any], list[Any]]:
     return (
         con.sql("select * from identity.record_pairs order by all").fetchall(),
-        con.sql("select * from identity.record_clusters order by all").fetchall(),
+        con.sql("select * from identity.linked_clusters order by all").fetchall(),
     )
 
 
@@ -83,27 +88,74 @@ def trained() -> LinkageModel:
     return linked(world(town(400, seed=11)))
 
 
+def linked_by(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> None:
+    made = link(con, model, load_identity_columns())
+    made["identity.linked_clusters"] = made["identity.record_clusters"]
+    keep(con, made)
+
+
 def links_alike(
     con: duckdb.DuckDBPyConnection, yesterday: duckdb.DuckDBPyConnection, model: LinkageModel
 ) -> bool:
     """Link everything, then again knowing yesterday's; return whether both came out the same."""
-    columns = load_identity_columns()
-    keep(con, link(con, model, columns))
+    linked_by(con, model)
     whole = outcome(con)
     remember(con, yesterday, model)
-    keep(con, link(con, model, columns))
+    linked_by(con, model)
     return outcome(con) == whole
 
 
+def released(con: duckdb.DuckDBPyConnection, model: LinkageModel, decisions: str) -> list[Any]:
+    """Lay decisions over the linking and give ids; return who is who and what happened."""
+    decide(con, model, None, (), decisions)
+    keep(con, assign_ids(con))
+    return [
+        con.sql(f"select * from identity.{table} order by all").fetchall()
+        for table in ("record_clusters", *_RELEASED)
+    ]
+
+
+def follow(con: duckdb.DuckDBPyConnection, yesterday: duckdb.DuckDBPyConnection) -> None:
+    """Show yesterday's ids as the previous release."""
+    for table in _RELEASED:
+        columns = ", ".join(con.table(f"previous.{table}").columns)
+        con.register("given", yesterday.sql(f"select {columns} from identity.{table}").arrow())
+        con.execute(f"insert into previous.{table} select * from given")
+        con.unregister("given")
+
+
+def some_decisions(con: duckdb.DuckDBPyConnection, seed: int) -> list[str]:
+    """Return decisions about records of a day: some agree with the linking, some do not."""
+    dice = random.Random(seed)
+    mapped = con.sql("select source, record_id from identity.identity_map order by all").fetchall()
+    lines = []
+    for number in range(4):
+        (source, record), (other, its_record) = dice.sample(mapped, 2)
+        what = dice.choice(("same", "different"))
+        lines.append(
+            f"{what},{source},{record},{other},{its_record},2026-01-0{number + 1},{seed},yes"
+        )
+    return lines
+
+
 def days_of_changes_link_alike(model: LinkageModel, seed: int, days: int) -> None:
+    """Change, withdraw and erase records and decide about some: all comes out as linked anew."""
     columns = load_identity_columns()
-    rows = town(120, seed=seed)
+    rows = town(80, seed=seed)
     yesterday = prepared(rows, columns)
-    keep(yesterday, link(yesterday, model, columns))
+    linked_by(yesterday, model)
+    decisions = [_DECISION_COLUMNS]
+    released(yesterday, model, "\n".join(decisions))
     for day in range(days):
         rows = a_day_later(rows, seed * 10 + day)
+        decisions += some_decisions(yesterday, seed * 10 + day)
         today = prepared(rows, columns)
-        assert links_alike(today, yesterday, model)
+        follow(today, yesterday)
+        linked_by(today, model)
+        whole = outcome(today), released(today, model, "\n".join(decisions))
+        remember(today, yesterday, model)
+        linked_by(today, model)
+        assert (outcome(today), released(today, model, "\n".join(decisions))) == whole
         yesterday = today
 
 
@@ -126,7 +178,7 @@ def test_only_what_is_touched_is_linked_anew(
     columns = load_identity_columns()
     rows = town(400, seed=3)
     yesterday = prepared(rows, columns)
-    keep(yesterday, link(yesterday, trained, columns))
+    linked_by(yesterday, trained)
     moved = dict(rows[0]) | {"record_id": "moved", "street": "Nygatan 1", "phone": "0709999999"}
     today = prepared([*rows, moved], columns)
     remember(today, yesterday, trained)
@@ -139,7 +191,7 @@ def test_only_what_is_touched_is_linked_anew(
 
     module = importlib.import_module("cdp_pipeline.identity.link")
     monkeypatch.setattr(module, "still_known", spy)
-    keep(today, link(today, trained, columns))
+    linked_by(today, trained)
     assert 0 < found[0].anew.sum() < 40
 
 
@@ -148,13 +200,13 @@ def test_another_model_knows_nothing_of_what_this_one_linked(trained: LinkageMod
     columns = load_identity_columns()
     rows = town(150, seed=5)
     yesterday = prepared(rows, columns)
-    keep(yesterday, link(yesterday, trained, columns))
+    linked_by(yesterday, trained)
     today = prepared(rows, columns)
-    keep(today, link(today, other, columns))
+    linked_by(today, other)
     whole = outcome(today)
     assert whole != outcome(yesterday)
     remember(today, yesterday, trained)
-    keep(today, link(today, other, columns))
+    linked_by(today, other)
     assert outcome(today) == whole
 
 
@@ -162,5 +214,5 @@ def test_other_columns_are_linked_as_if_nothing_were_known(trained: LinkageModel
     columns = load_identity_columns()
     rows = town(150, seed=5)
     yesterday = prepared([{k: v for k, v in r.items() if k != "phone"} for r in rows], columns)
-    keep(yesterday, link(yesterday, trained, columns))
+    linked_by(yesterday, trained)
     assert links_alike(prepared(rows, columns), yesterday, trained)
