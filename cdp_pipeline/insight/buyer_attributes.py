@@ -163,7 +163,8 @@ _BEHAVIOUR = """
             on history.customer_id = events.customer_id
                 and events.occurred_on <= history.cutoff_on
                 and events.occurred_on > history.cutoff_on - 30
-        where exists (from profiles.web_events)
+        -- before the web was looked at, nobody can have been seen there
+        where history.cutoff_on - 29 >= (select min(occurred_on) from profiles.web_events)
         group by history.customer_id, history.cell
     )
 """

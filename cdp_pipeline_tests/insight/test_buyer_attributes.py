@@ -104,6 +104,25 @@ def test_what_is_planted_is_found_and_confirmed_and_noise_is_not(
     assert "associated" not in noise.values()
 
 
+def test_before_the_web_was_looked_at_nobody_is_told_not_to_have_been_there(
+    project: Project, rules: BuyerAttributeRules
+) -> None:
+    """They stood as "no" beside the few whose month was seen, and drowned them."""
+    rows = planted(seed=3)
+
+    def seen_from(day: str) -> set[str]:
+        rows["profiles.web_events"] = [
+            {"customer_id": f"c_{number}", "event_id": f"{day} {number}", "occurred_on": day}
+            for number in range(0, CUSTOMERS, 2)
+        ]
+        with world(project, rows) as con:
+            return {value for name, value in told(con, rules) if name.startswith("seen on the web")}
+
+    # the newest cut-off is 2025-10-02
+    assert seen_from("2025-09-04") == set()
+    assert seen_from("2025-09-03") == {"yes", "no"}
+
+
 def test_a_sensitive_attribute_is_never_told(project: Project, rules: BuyerAttributeRules) -> None:
     with world(project, planted(seed=3)) as con:
         assert not [name for name, _ in told(con, rules) if "health" in name]

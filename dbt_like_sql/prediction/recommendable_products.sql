@@ -1,7 +1,9 @@
 -- One row per product of the catalogue or the order lines: whether it may be recommended, and why not.
 -- Stock is added up over locations; a product without inventory rows is not held back, because a
 -- shop that counts no stock is not sold out. Best sellers are counted in buyers, not in units: one
--- restaurant that buys a thousand eggs does not make them everybody's favourite.
+-- restaurant that buys a thousand eggs does not make them everybody's favourite. Catalogue and stock
+-- are the newest landed ones, whatever the as-of date: nothing is learned from them, and what is gone
+-- cannot be offered.
 with clock as (
     select as_of_on,
     from sources.run_clock
