@@ -62,6 +62,11 @@ class ChurnModel:
         text = json.dumps({**body, "card": card}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def ranks(self) -> bool:
+        """Whether the order of its scores was judged on later days, and they differ at all."""
+        return self.base_rate is None and bool(self.card.get("judged_rows"))
+
     def to_bytes(self) -> bytes:
         """Return the model as JSON: nothing in it runs when it is opened."""
         return json.dumps(

@@ -126,8 +126,8 @@ def _predictions_sql(model: ChurnModel, today: Cutoff, *, out_of_date: bool) -> 
     def known(name: str) -> str:
         return f"case when isnan(scored.{name}) then null else scored.{name} end"
 
-    # Everybody in the base rate is equal: a tenth would pretend otherwise.
-    has_ranking = "false" if model.base_rate is not None else "true"
+    # Where all are equal, or nobody knows whether the order holds, a tenth would pretend otherwise.
+    has_ranking = str(model.ranks).lower()
     return f"""
         with customers as (
             select customer_id from identity.identity_map group by customer_id

@@ -81,8 +81,8 @@ def _train(cutoffs: list[Cutoff], samples: Samples, today: Samples, seed: int) -
     if verdict is None:
         exported = baseline = "recency" if population.rhythm is None else "mbg_nbd"
         because = (
-            "not enough history to judge on a later period, "
-            f"exported the calibrated baseline {baseline} instead"
+            "not enough data to judge a churn score on a later period, "
+            f"exported the calibrated baseline {baseline} instead, without tenths of risk"
         )
     else:
         exported, baseline, because = verdict.exported, verdict.baseline, verdict.because

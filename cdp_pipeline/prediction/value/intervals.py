@@ -21,6 +21,8 @@ BUYERS_PER_GROUP = 20
 MOST_GROUPS = 10
 # The error of a period nobody could compare with another, in logs: 100 may be 61 to 163.
 UNKNOWN_ERROR = 0.25
+# An interval from a tenth of an amount to ten times it says nothing of the amount.
+SAYS_NOTHING = 10.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class ValueSpread:
             smooth = smooth + UNKNOWN_ERROR**2
         factor = float(stdtrit(max(count, 2.0), 0.975))
         return cls([significant(factor * math.sqrt(float(value)), 6) for value in smooth])
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether the usual customer's interval is too wide for the amount to be told."""
+        return float(np.median(self.halves)) > math.log(SAYS_NOTHING)
 
     def apply(self, forecast: Floats) -> tuple[Floats, Floats]:
         """Return lower and upper end per customer."""

@@ -80,6 +80,11 @@ class ValueModel:
         text = json.dumps({**body, "card": card}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def ranks(self) -> bool:
+        """Whether the order of its forecasts was judged on later days, and they differ at all."""
+        return self.average is None and bool(self.card.get("judged_rows"))
+
     def to_bytes(self) -> bytes:
         """Return the model as JSON: nothing in it runs when it is opened."""
         return json.dumps(

@@ -139,8 +139,9 @@ def _valued(
         "p_active": np.round(chance, SHARE_DIGITS),
         "expected_value_baseline": np.round(recent_spend(samples.samples), AMOUNT_DIGITS),
     }
-    if model.average is None:
+    if model.ranks:
         columns["value_decile"] = tenths(value).astype(np.float64)
+    if model.average is None:
         columns |= _year(model, samples, value, orders)
     return columns, drift
 

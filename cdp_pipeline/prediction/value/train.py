@@ -20,7 +20,7 @@ from cdp_pipeline.prediction.samples import POPULATION_ROWS, Cutoff, day_number,
 from cdp_pipeline.prediction.threads import one_numeric_thread
 from cdp_pipeline.prediction.value.buying import Buying
 from cdp_pipeline.prediction.value.card import value_card
-from cdp_pipeline.prediction.value.intervals import PastForecast, ValueSpread
+from cdp_pipeline.prediction.value.intervals import SAYS_NOTHING, PastForecast, ValueSpread
 from cdp_pipeline.prediction.value.learners import predict_mean, value_design
 from cdp_pipeline.prediction.value.level import PeriodError, period_error, sure_factor
 from cdp_pipeline.prediction.value.model import DAYS_OF_YEAR, Average, ValueModel
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 # Fewer buyers than this, and not even an average is worth telling.
 BUYERS_FOR_AN_AVERAGE = 5
-NOT_JUDGED = "not enough history to judge on a later period"
 
 
 def train_value(con: duckdb.DuckDBPyConnection, *, seed: int) -> ValueModel:
@@ -99,7 +98,11 @@ def _train(
     ]
     verdict = run_trial(samples, usable, buyings, seed=seed)
     if verdict is None:
-        exported, because = BUYING, f"{NOT_JUDGED}, exported {BUYING} with a wide interval"
+        exported = BUYING
+        because = (
+            "not enough data to judge a forecast per customer on a later period, "
+            f"exported {BUYING} instead, with a wide interval and without tenths"
+        )
     else:
         exported, because = verdict.exported, verdict.because
         if not verdict.ranks:
@@ -113,6 +116,13 @@ def _train(
     exported = exported if learn else BUYING
     judged = {} if verdict is None else verdict.forecasts
     fitted = Fitted.to(samples, buyings, days=days, learn=learn, seed=seed, judged=judged)
+    if fitted.spreads[exported].says_nothing:
+        because = (
+            "not enough data for a forecast per customer: past ones lay so far from what came that "
+            f"the interval reaches beyond {SAYS_NOTHING:.0f} times the amount, exported the "
+            "average of all customers instead"
+        )
+        return _average(because, cutoffs, samples, today, buying, seed, verdict=verdict)
     year_factor, year_spread = _year(years)
     model = ValueModel(
         method=exported,
@@ -146,7 +156,7 @@ def _scales(fitted: Fitted, today: ValueSamples, buying: Buying, days: int) -> t
 
 
 def _year(years: list[Year]) -> tuple[float | None, ValueSpread | None]:
-    """Return the factor and the interval of a year's forecast; None where no year is over."""
+    """Return the factor and the interval of a year's forecast; None where none can be judged."""
     errors: list[PeriodError] = []
     past: list[PastForecast] = []
     for year in years:
@@ -164,7 +174,8 @@ def _year(years: list[Year]) -> tuple[float | None, ValueSpread | None]:
     corrected = [
         PastForecast(item.day, bent(item.forecast, power) * factor, item.came) for item in past
     ]
-    return factor, ValueSpread.of(corrected, DAYS_OF_YEAR, judged=[])
+    spread = ValueSpread.of(corrected, DAYS_OF_YEAR, judged=[])
+    return (None, None) if spread.says_nothing else (factor, spread)
 
 
 def _train_average(
@@ -209,6 +220,13 @@ def _average(
     average = None
     if len(today) and samples.buyers >= BUYERS_FOR_AN_AVERAGE:
         average = average_of(samples)
+        if average.value <= 0 or average.high > SAYS_NOTHING * average.value:
+            average = None
+            because = (
+                "not enough data for value: what customers spent net of returns differs so much "
+                f"from period to period that the average may be {SAYS_NOTHING:.0f} times as much, "
+                "exported no value instead"
+            )
     model = ValueModel(
         method="none" if average is None else "average",
         parameter_status="too_few" if buying is None or verdict is None else buying.status,
