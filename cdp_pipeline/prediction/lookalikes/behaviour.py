@@ -35,36 +35,75 @@ RECENT_DAYS = 60
 
 _HASH = "('0x' || left(md5(customer_id), 8))::bigint"
 # Sampling by a hash of the id: the same customers whatever the order of rows.
+_LINES_SQL = """
+    create or replace temp view lookalike_lines as
+    select customer_id, source, order_id, ordered_on, category, is_return, line_home_amount,
+        coalesce(discount_amount, 0) as discount_amount, line_amount
+    from profiles.order_lines
+    where customer_id is not null and ordered_on <= {day} and status <> 'cancelled'
+        and {is_wanted}
+"""
+_INTERESTS_SQL = """
+    create or replace temp table lookalike_interests as
+    select customer_id, category, count(*) filter (not is_return) as lines
+    from lookalike_lines
+    where category is not null
+    group by customer_id, category
+"""
 _MEASURES_SQL = """
-    with lines as (
-        select customer_id, source, order_id, ordered_on, category, is_return, line_home_amount,
-            coalesce(discount_amount, 0) as discount_amount, line_amount
-        from profiles.order_lines
-        where customer_id is not null and ordered_on <= {day} and status <> 'cancelled'
-            and {is_wanted}
+    create or replace temp table lookalike_measures as
+    with orders as (
+        select customer_id, source, order_id, bool_or(ordered_on > {day} - {recent}) as is_recent
+        from lookalike_lines
+        where not is_return
+        group by customer_id, source, order_id
+    ),
+    order_counts as (
+        select customer_id, count(*)::double as orders,
+            (count(*) filter (is_recent))::double as recent_orders
+        from orders
+        group by customer_id
+    ),
+    category_counts as (
+        select customer_id, count(*)::double as categories
+        from lookalike_interests
+        group by customer_id
+    ),
+    sums as (
+        select
+            customer_id,
+            {is_sampled} as is_sampled,
+            coalesce(sum(line_home_amount), 0)::double as spend,
+            ({day} - max(ordered_on))::double as recency_days,
+            ({day} - min(ordered_on))::double as tenure_days,
+            (sum(discount_amount) filter (not is_return)::double
+                / nullif(sum(line_amount + discount_amount) filter (not is_return), 0)::double)
+                as discount_ratio,
+            count(*) filter (is_return)::double / count(*) as return_ratio
+        from lookalike_lines
+        group by customer_id
     )
 
     select
-        customer_id,
-        {is_sampled} as is_sampled,
-        count(distinct (source, order_id)) filter (not is_return)::double as orders,
-        coalesce(sum(line_home_amount), 0)::double as spend,
-        ({day} - max(ordered_on))::double as recency_days,
-        ({day} - min(ordered_on))::double as tenure_days,
-        (coalesce(sum(line_home_amount), 0)::double
-            / greatest(count(distinct (source, order_id)) filter (not is_return), 1))
-            as order_amount,
-        (sum(discount_amount) filter (not is_return)::double
-            / nullif(sum(line_amount + discount_amount) filter (not is_return), 0)::double)
-            as discount_ratio,
-        count(*) filter (is_return)::double / count(*) as return_ratio,
-        count(distinct category)::double as categories,
-        count(distinct (source, order_id))
-            filter (not is_return and ordered_on > {day} - {recent})::double as recent_orders
-    from lines
-    group by customer_id
-    having count(*) filter (not is_return) > 0
-    order by customer_id
+        row_number() over (order by customer_id) - 1 as customer_no,
+        sums.*,
+        spend / orders as order_amount,
+        coalesce(categories, 0) as categories,
+        orders,
+        recent_orders
+    from sums
+    inner join order_counts using (customer_id)
+    left join category_counts using (customer_id)
+"""
+_COUNTED_SQL = """
+    with places as (
+        select unnest($categories::varchar[]) as category,
+            generate_subscripts($categories::varchar[], 1) - 1 as place
+    )
+    select customer_no, place, lines
+    from lookalike_interests
+    inner join places using (category)
+    inner join lookalike_measures using (customer_id)
 """
 _CATEGORIES_SQL = """
     select category
@@ -74,14 +113,6 @@ _CATEGORIES_SQL = """
     group by category
     order by count(distinct customer_id) desc, category
     limit {most}
-"""
-_INTERESTS_SQL = """
-    select customer_id, category, count(*)::double as lines
-    from profiles.order_lines
-    where customer_id is not null and category is not null and ordered_on <= {day}
-        and status <> 'cancelled' and not is_return and {is_wanted}
-    group by customer_id, category
-    order by customer_id, category
 """
 
 
@@ -147,20 +178,21 @@ def behaviour_on(
         "is_sampled": is_sampled,
         "recent": RECENT_DAYS,
     }
-    found = con.sql(_MEASURES_SQL.format(**words)).fetchnumpy()
-    ids = np.asarray(found["customer_id"], dtype=np.str_)
+    for statement in (_LINES_SQL, _INTERESTS_SQL, _MEASURES_SQL):
+        con.execute(statement.format(**words)).fetchall()
+    found = con.sql("select * from lookalike_measures order by customer_no").fetchnumpy()
     measures = np.column_stack(
         [np.ma.filled(np.ma.asarray(found[name], dtype=np.float64), np.nan) for name in MEASURES]
     )
-    place = {name: number for number, name in enumerate(categories)}
-    counted = con.sql(_INTERESTS_SQL.format(**words)).fetchnumpy()
-    column = np.array([place.get(str(name), -1) for name in counted["category"]], dtype=np.int64)
-    row = np.searchsorted(ids, np.asarray(counted["customer_id"], dtype=np.str_))
-    row = np.minimum(row, max(len(ids) - 1, 0))
-    is_known = (column >= 0) & (ids[row] == counted["customer_id"]) if len(ids) else column >= 0
-    interests = np.zeros((len(ids), len(categories)))
-    interests[row[is_known], column[is_known]] = np.asarray(counted["lines"])[is_known]
-    return Behaviour(ids, measures, interests, np.asarray(found["is_sampled"], dtype=np.bool_))
+    counted = con.execute(_COUNTED_SQL, {"categories": categories}).fetchnumpy()
+    interests = np.zeros((len(measures), len(categories)))
+    interests[counted["customer_no"], counted["place"]] = counted["lines"]
+    return Behaviour(
+        np.asarray(found["customer_id"], dtype=np.str_),
+        measures,
+        interests,
+        np.asarray(found["is_sampled"], dtype=np.bool_),
+    )
 
 
 def _day(day: date) -> str:

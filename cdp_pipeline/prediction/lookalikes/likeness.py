@@ -96,13 +96,17 @@ class Likeness:
 
     def of(self, behaviour: Behaviour) -> Floats:
         """Return the likeness, 0 to 1, per customer."""
-        logit = self.matrix(behaviour) @ np.asarray(self.weights) + self.intercept
+        return self.of_matrix(self.matrix(behaviour))
+
+    def of_matrix(self, matrix: Floats) -> Floats:
+        """Return the likeness per row of a matrix."""
+        logit = matrix @ np.asarray(self.weights) + self.intercept
         likeness: Floats = 1.0 / (1.0 + np.exp(-logit))
         return likeness
 
-    def reasons(self, behaviour: Behaviour) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Return which column speaks most for each customer, and whether any does."""
-        parts = self.matrix(behaviour) * np.asarray(self.weights)
+    def reasons(self, matrix: Floats) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return which column speaks most for each row of a matrix, and whether any does."""
+        parts = matrix * np.asarray(self.weights)
         best = parts.argmax(axis=1)
         return best, parts[np.arange(len(parts)), best] > 0
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.lookalikes.behaviour import (
@@ -121,7 +122,8 @@ def _audience_today(
     )
     similarity, reason = _similarity(part, behaviour)
     similarity = np.round(similarity, 6)
-    order = np.lexsort((behaviour.customer_id, -similarity))
+    # customers stand in the order of their ids, and equals stay in it
+    order = np.argsort(-similarity, kind="stable")
     kept = order[: int(np.ceil(len(order) * plan.largest_share))]
     scored = pa.table(
         {
@@ -129,7 +131,7 @@ def _audience_today(
             "customer_id": behaviour.customer_id[kept].tolist(),
             "similarity": similarity[kept],
             "rank": np.arange(1, len(kept) + 1),
-            "reason": [reason[number] for number in kept],
+            "reason": reason[kept],
         },
         schema=_SCHEMA,
     )
@@ -152,21 +154,19 @@ def _audience_today(
     return scored, curve
 
 
-def _similarity(part: Trained, behaviour: Behaviour) -> tuple[Floats, list[str]]:
+def _similarity(part: Trained, behaviour: Behaviour) -> tuple[Floats, NDArray[np.str_]]:
     """Return similarity and, in words, what speaks most for each customer."""
     if part.status == "spend":
         spend = behaviour.measures[:, _SPEND]
         values, counts = np.unique(spend, return_counts=True)
         share: Floats = (np.cumsum(counts) / max(len(spend), 1))[np.searchsorted(values, spend)]
-        return share, ["what they spent"] * len(spend)
+        return share, np.full(len(spend), "what they spent")
     likeness = _likeness(part)
     names = [_WORDS.get(name, f"interest in {name}") for name in likeness.columns]
-    best, is_for = likeness.reasons(behaviour)
-    words = [
-        names[number] if speaks else "nothing in particular"
-        for number, speaks in zip(best, is_for, strict=True)
-    ]
-    return likeness.of(behaviour), words
+    matrix = likeness.matrix(behaviour)
+    best, is_for = likeness.reasons(matrix)
+    words = np.array([*names, "nothing in particular"])[np.where(is_for, best, len(names))]
+    return likeness.of_matrix(matrix), words
 
 
 def _likeness(part: Trained) -> Likeness:
