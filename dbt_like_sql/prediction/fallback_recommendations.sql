@@ -16,11 +16,21 @@ with cutoffs as (
     qualify row_number() over (partition by past.role order by past.cutoff_on desc) = 1
 ),
 
+objections as (
+    select objections.customer_id,
+    from prediction.profiling_objections as objections
+),
+
+-- numbered, because every list below is looked up and ordered by customer
 known_customers as (
     select
         links.customer_id,
         left(md5(links.customer_id), 1) as draw,
+        row_number() over (order by links.customer_id) as customer_no,
+        bool_and(objections.customer_id is null) as is_profiled,
     from identity.identity_map as links
+    left join objections
+        on links.customer_id = objections.customer_id
     group by links.customer_id
 ),
 
@@ -34,6 +44,8 @@ customers as (
         cutoffs.cutoff_on,
         cutoffs.is_today,
         known_customers.customer_id,
+        known_customers.customer_no,
+        known_customers.is_profiled,
     from cutoffs
     cross join sizes
     inner join known_customers
@@ -46,11 +58,6 @@ customers as (
                 when sizes.customer_count <= 160000 then '2'
                 else '1'
             end
-),
-
-objections as (
-    select objections.customer_id,
-    from prediction.profiling_objections as objections
 ),
 
 products as (
@@ -103,15 +110,21 @@ histories as (
         true as is_today,
         bought_products.customer_id,
         bought_products.product_id,
+        returned_products.customer_id is not null as is_returned,
         bought_products.today_day_count as purchase_day_count,
         bought_products.today_last_on as last_bought_on,
     from bought_products
+    left join returned_products
+        on
+            bought_products.customer_id = returned_products.customer_id
+            and bought_products.product_id = returned_products.product_id
     union all
     select
         bought_products.past_on as cutoff_on,
         false as is_today,
         bought_products.customer_id,
         bought_products.product_id,
+        false as is_returned,
         bought_products.past_day_count as purchase_day_count,
         bought_products.past_last_on as last_bought_on,
     from bought_products
@@ -137,6 +150,7 @@ popularity as (
         histories.product_id
 ),
 
+-- a product is known by its place among the best sellers from here on
 best_sellers as (
     select
         popularity.cutoff_on,
@@ -154,13 +168,11 @@ best_sellers as (
 
 own_products as (
     select
-        histories.cutoff_on,
-        histories.customer_id,
-        histories.product_id,
+        customers.cutoff_on,
+        customers.customer_no,
+        best_sellers.place,
         histories.purchase_day_count,
         histories.last_bought_on,
-        best_sellers.recent_buyer_count,
-        best_sellers.place,
     from histories
     inner join customers
         on
@@ -170,68 +182,56 @@ own_products as (
         on
             histories.cutoff_on = best_sellers.cutoff_on
             and histories.product_id = best_sellers.product_id
-    left join returned_products
-        on
-            histories.is_today
-            and histories.customer_id = returned_products.customer_id
-            and histories.product_id = returned_products.product_id
-    left join objections
-        on histories.customer_id = objections.customer_id
     where
-        returned_products.customer_id is null
-        and objections.customer_id is null
-),
-
-ranked_own_products as (
-    select
-        own_products.cutoff_on,
-        own_products.customer_id,
-        own_products.product_id,
-        own_products.purchase_day_count,
-        own_products.last_bought_on,
-        own_products.recent_buyer_count,
-        row_number() over (
-            partition by own_products.cutoff_on, own_products.customer_id
-            order by own_products.purchase_day_count desc, own_products.place asc
-        ) as place,
-    from own_products
+        customers.is_profiled
+        and not histories.is_returned
 ),
 
 own_lists as (
     select
-        ranked_own_products.cutoff_on,
-        ranked_own_products.customer_id,
-        ranked_own_products.product_id,
-        ranked_own_products.purchase_day_count,
-        ranked_own_products.last_bought_on,
-        ranked_own_products.recent_buyer_count,
-        ranked_own_products.place,
-    from ranked_own_products
-    where ranked_own_products.place <= 10
+        own_products.cutoff_on,
+        own_products.customer_no,
+        own_products.place,
+        own_products.purchase_day_count,
+        own_products.last_bought_on,
+        row_number() over (
+            partition by own_products.cutoff_on, own_products.customer_no
+            order by own_products.purchase_day_count desc, own_products.place asc
+        ) as list_place,
+    from own_products
+    qualify list_place <= 10
 ),
 
 own_counts as (
     select
         own_lists.cutoff_on,
-        own_lists.customer_id,
-        list(own_lists.product_id order by own_lists.place) as own_products,
+        own_lists.customer_no,
+        list(own_lists.place order by own_lists.place) as own_places,
     from own_lists
     group by
         own_lists.cutoff_on,
-        own_lists.customer_id
+        own_lists.customer_no
 ),
 
+-- who refused to be profiled gets the same best sellers as everybody, whatever they did
 returned_counts as (
     select
-        returned_products.customer_id,
-        list(returned_products.product_id order by returned_products.product_id)
-            as returned_products,
+        customers.cutoff_on,
+        customers.customer_no,
+        list(best_sellers.place order by best_sellers.place) as returned_places,
     from returned_products
-    -- who refused to be profiled gets the same best sellers as everybody, whatever they did
-    left join objections
-        on returned_products.customer_id = objections.customer_id
-    where objections.customer_id is null
-    group by returned_products.customer_id
+    inner join customers
+        on returned_products.customer_id = customers.customer_id
+    inner join best_sellers
+        on
+            customers.cutoff_on = best_sellers.cutoff_on
+            and returned_products.product_id = best_sellers.product_id
+    where
+        customers.is_today
+        and customers.is_profiled
+    group by
+        customers.cutoff_on,
+        customers.customer_no
 ),
 
 -- a customer whose list is not full has nine products at most, so twenty-four leave room for ten
@@ -239,7 +239,7 @@ returned_counts as (
 best_lists as (
     select
         best_sellers.cutoff_on,
-        list(best_sellers.product_id order by best_sellers.place) as best_products,
+        list(best_sellers.place order by best_sellers.place) as best_places,
     from best_sellers
     where best_sellers.place <= 24
     group by best_sellers.cutoff_on
@@ -248,81 +248,72 @@ best_lists as (
 fillers as (
     select
         customers.cutoff_on,
-        customers.customer_id,
-        coalesce(len(own_counts.own_products), 0) as own_count,
+        customers.customer_no,
+        coalesce(len(own_counts.own_places), 0) as own_count,
         list_filter(
-            best_lists.best_products,
-            lambda product:
-            not coalesce(list_contains(own_counts.own_products, product), false)
-            and not coalesce(list_contains(returned_counts.returned_products, product), false)
-        ) as filling_products,
+            best_lists.best_places,
+            lambda place:
+            not coalesce(list_contains(own_counts.own_places, place), false)
+            and not coalesce(list_contains(returned_counts.returned_places, place), false)
+        ) as filling_places,
     from customers
     inner join best_lists
         on customers.cutoff_on = best_lists.cutoff_on
     left join own_counts
         on
             customers.cutoff_on = own_counts.cutoff_on
-            and customers.customer_id = own_counts.customer_id
+            and customers.customer_no = own_counts.customer_no
     left join returned_counts
         on
-            customers.is_today
-            and customers.customer_id = returned_counts.customer_id
-    where coalesce(len(own_counts.own_products), 0) < 10
+            customers.cutoff_on = returned_counts.cutoff_on
+            and customers.customer_no = returned_counts.customer_no
+    where coalesce(len(own_counts.own_places), 0) < 10
 ),
 
-places as (
-    select unnest(range(1, 11)) as place,
-),
-
-filled_lists as (
-    select
-        fillers.cutoff_on,
-        fillers.customer_id,
-        fillers.own_count + places.place as list_place,
-        fillers.filling_products[places.place] as product_id,
-    from fillers
-    inner join places
-        on
-            places.place <= len(fillers.filling_products)
-            and fillers.own_count + places.place <= 10
+positions as (
+    select unnest(range(1, 11)) as position,
 ),
 
 lists as (
     select
         own_lists.cutoff_on,
-        own_lists.customer_id,
-        own_lists.place as list_place,
-        own_lists.product_id,
+        own_lists.customer_no,
+        own_lists.list_place,
+        own_lists.place,
         own_lists.purchase_day_count,
         own_lists.last_bought_on,
-        own_lists.recent_buyer_count,
     from own_lists
     union all
     select
-        filled_lists.cutoff_on,
-        filled_lists.customer_id,
-        filled_lists.list_place,
-        best_sellers.product_id,
+        fillers.cutoff_on,
+        fillers.customer_no,
+        fillers.own_count + positions.position as list_place,
+        fillers.filling_places[positions.position] as place,
         0 as purchase_day_count,
         null as last_bought_on,
-        best_sellers.recent_buyer_count,
-    from filled_lists
-    inner join best_sellers
+    from fillers
+    inner join positions
         on
-            filled_lists.cutoff_on = best_sellers.cutoff_on
-            and filled_lists.product_id = best_sellers.product_id
+            positions.position <= len(fillers.filling_places)
+            and fillers.own_count + positions.position <= 10
 )
 
 select
     lists.cutoff_on, -- The last day whose purchases were read.
-    lists.customer_id, -- The customer.
+    known_customers.customer_id, -- The customer.
     lists.list_place::integer as rank, -- 1 is recommended first.
-    lists.product_id, -- The product.
+    best_sellers.product_id, -- The product.
     case
         when lists.purchase_day_count > 0 then 'own_history'
         else 'popular'
     end as source, -- own_history or popular.
     lists.purchase_day_count::integer as purchase_day_count, -- Days on which the customer bought it.
-    lists.recent_buyer_count::bigint as recent_buyer_count, -- Customers who bought it in the last popular_days of recommendable_products.
+    best_sellers.recent_buyer_count::bigint as recent_buyer_count, -- Customers who bought it in the last popular_days of recommendable_products.
     lists.last_bought_on, -- Day the customer last bought it; null when never.
 from lists
+inner join known_customers
+    on lists.customer_no = known_customers.customer_no
+inner join best_sellers
+    on
+        lists.cutoff_on = best_sellers.cutoff_on
+        and lists.place = best_sellers.place

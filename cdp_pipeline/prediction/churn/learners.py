@@ -24,7 +24,10 @@ LEARNED = ("logistic", "trees", "logistic_and_trees")
 
 @dataclass(frozen=True)
 class Logistic:
-    """Logistic regression on centred and scaled columns; nulls count as the mean."""
+    """Logistic regression on centred and scaled columns; nulls count as the mean.
+
+    It takes the columns as ``linear_columns`` gives them.
+    """
 
     means: list[float]
     scales: list[float]
@@ -32,11 +35,10 @@ class Logistic:
     intercept: float
 
     @classmethod
-    def fit(cls, matrix: Floats, churned: Floats) -> Self:
+    def fit(cls, columns: Floats, churned: Floats) -> Self:
         """Fit to rows in a fixed order."""
         from sklearn.linear_model import LogisticRegression
 
-        columns = linear_columns(matrix)
         known = np.isfinite(columns)
         counts = np.maximum(known.sum(axis=0), 1)
         means = np.where(known, columns, 0.0).sum(axis=0) / counts
@@ -57,9 +59,8 @@ class Logistic:
             significant(float(model.intercept_[0]), 9),
         )
 
-    def predict(self, matrix: Floats) -> Floats:
+    def predict(self, columns: Floats) -> Floats:
         """Return the probability of churn per row."""
-        columns = linear_columns(matrix)
         scaled = (columns - np.array(self.means)) / np.array(self.scales)
         scaled = np.where(np.isfinite(scaled), scaled, 0.0)
         return _sigmoid(scaled @ np.array(self.weights) + self.intercept)
@@ -76,22 +77,22 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Members:
-    """Both learners, fitted to the same rows."""
+    """Both learners, fitted to the same rows: a matrix, and its ``linear_columns``."""
 
     logistic: Logistic
     trees: BoostedTrees
 
     @classmethod
-    def fit(cls, matrix: Floats, churned: Floats, *, seed: int) -> Self:
+    def fit(cls, matrix: Floats, columns: Floats, churned: Floats, *, seed: int) -> Self:
         """Fit both to rows in a fixed order."""
         return cls(
-            Logistic.fit(matrix, churned),
+            Logistic.fit(columns, churned),
             BoostedTrees.of_outcome(matrix, churned, seed=seed),
         )
 
-    def predict(self, matrix: Floats) -> dict[str, Floats]:
+    def predict(self, matrix: Floats, columns: Floats) -> dict[str, Floats]:
         """Return the score of each learner and their mean."""
-        one, two = self.logistic.predict(matrix), _sigmoid(self.trees.raw(matrix))
+        one, two = self.logistic.predict(columns), _sigmoid(self.trees.raw(matrix))
         return dict(zip(LEARNED, (one, two, (one + two) / 2.0), strict=True))
 
 
@@ -156,13 +157,20 @@ def fit_members(
     """
     members: list[Members] = []
     out_of_fold = {name: np.empty(len(churned)) for name in LEARNED}
+    columns = linear_columns(matrix)
     for left_out in range(FOLDS):
         held = fold == left_out
-        pair = Members.fit(matrix[~held], churned[~held], seed=seed)
+        pair = Members.fit(matrix[~held], columns[~held], churned[~held], seed=seed)
         members.append(pair)
-        for name, score in pair.predict(matrix[held]).items():
+        for name, score in pair.predict(matrix[held], columns[held]).items():
             out_of_fold[name][held] = score
     return members, out_of_fold
+
+
+def scores_of(members: list[Members], name: str, matrix: Floats) -> list[Floats]:
+    """Return one score per pair of learners: of either learner, or their mean."""
+    columns = linear_columns(matrix)
+    return [pair.predict(matrix, columns)[name] for pair in members]
 
 
 def _sigmoid(logit: Floats) -> Floats:

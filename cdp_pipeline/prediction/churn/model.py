@@ -15,7 +15,7 @@ import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.churn.intervals import spread
-from cdp_pipeline.prediction.churn.learners import Calibrators, Logistic, Members
+from cdp_pipeline.prediction.churn.learners import Calibrators, Logistic, Members, scores_of
 from cdp_pipeline.prediction.churn.reasons import Explainer
 from cdp_pipeline.prediction.drift import Reference
 from cdp_pipeline.prediction.samples import BASELINES, Population, Samples, design
@@ -157,6 +157,5 @@ class ChurnModel:
         if name in BASELINES:
             scores = [self.population.baseline(name, samples)]
         else:
-            matrix = self.matrix(samples)
-            scores = [pair.predict(matrix)[name] for pair in self.members]
+            scores = scores_of(self.members, name, self.matrix(samples))
         return self.calibrators[name].apply(scores)

@@ -15,7 +15,12 @@ import numpy as np
 
 from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.churn.intervals import UNKNOWN_DRIFT, shift
-from cdp_pipeline.prediction.churn.learners import Calibrators, Members, fit_members
+from cdp_pipeline.prediction.churn.learners import (
+    Calibrators,
+    Members,
+    fit_members,
+    scores_of,
+)
 from cdp_pipeline.prediction.churn.reasons import REASONS
 from cdp_pipeline.prediction.metrics import Interval, Judge, reliability
 from cdp_pipeline.prediction.samples import (
@@ -110,9 +115,7 @@ class Fitted:
 
     def predict_learned(self, name: str, matrix: Floats) -> Floats:
         """Return the probability of churn by one of the learners, a column per fold left out."""
-        return self.calibrators[name].apply(
-            [member.predict(matrix)[name] for member in self.members]
-        )
+        return self.calibrators[name].apply(scores_of(self.members, name, matrix))
 
 
 def usable_baselines(populations: Mapping[int, Population]) -> list[str]:

@@ -18,7 +18,12 @@ from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.calibration import BetaCalibrator
 from cdp_pipeline.prediction.recommendations.candidates import Candidates, batches, find_candidates
 from cdp_pipeline.prediction.recommendations.past import Past
-from cdp_pipeline.prediction.recommendations.purchases import Ints, is_among, pair_keys
+from cdp_pipeline.prediction.recommendations.purchases import (
+    Ints,
+    first_rows,
+    is_among,
+    pair_keys,
+)
 from cdp_pipeline.prediction.trees import BoostedTrees
 
 FORMAT = 1
@@ -104,9 +109,9 @@ def best_of(candidates: Candidates, score: Floats, most: int) -> tuple[Ints, Int
 
     Equal scores go by product, so that a list never depends on chance.
     """
-    order = np.lexsort((candidates.product, -score, candidates.customer))
-    customer = candidates.customer[order]
-    rank = np.arange(len(order)) - np.searchsorted(customer, customer)
+    # candidates stand in the order of customer and product, and equals stay in it
+    order = np.lexsort((-score, candidates.customer))
+    rank = np.arange(len(order)) - first_rows(candidates.customer[order])
     kept = rank < most
     return order[kept], rank[kept]
 

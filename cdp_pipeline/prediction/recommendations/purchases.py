@@ -97,6 +97,14 @@ def is_among(keys: Ints, sorted_keys: Ints) -> NDArray[np.bool_]:
     return np.asarray(sorted_keys[place] == keys)
 
 
+def first_rows(values: NDArray[Any]) -> Ints:
+    """Return for each row the first of its run of equal values, where equals stand together."""
+    if not len(values):
+        return np.zeros(0, dtype=np.int64)
+    starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    return np.asarray(np.repeat(starts, np.diff(np.r_[starts, len(values)])))
+
+
 def number_customers_and_products(con: duckdb.DuckDBPyConnection) -> None:
     """Make temporary tables that give customers and products their numbers.
 

@@ -36,6 +36,7 @@ from cdp_pipeline.prediction.recommendations.purchases import (
     Ints,
     columns_of,
     days_since_1970,
+    first_rows,
     is_among,
     pair_keys,
     read_purchases,
@@ -384,7 +385,7 @@ def _share_out(pool: Pool, today: Today, model: RecommendationModel) -> Rationed
 
 def _columns(pool: Pool, rationed: Rationed, today: Today) -> dict[str, Any]:
     """Return the listed rows as columns of numbers."""
-    rank = np.arange(len(pool)) - np.searchsorted(pool.customer, pool.customer)
+    rank = np.arange(len(pool)) - first_rows(pool.customer)
     is_own = pool.own_row >= 0
     rows = np.maximum(pool.own_row, 0)
     last = today.past.pairs.last_day
@@ -397,7 +398,7 @@ def _columns(pool: Pool, rationed: Rationed, today: Today) -> dict[str, Any]:
     of_kind = np.zeros(len(pool), dtype=np.int64)
     for kind in (is_own, ~is_own):
         kept = pool.customer[kind]
-        of_kind[kind] = np.arange(len(kept)) - np.searchsorted(kept, kept) + 1
+        of_kind[kind] = np.arange(len(kept)) - first_rows(kept) + 1
     return {
         "customer_no": pool.customer,
         "product_no": pool.product,

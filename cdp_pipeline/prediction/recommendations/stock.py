@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.recommendations.purchases import Ints
+from cdp_pipeline.prediction.recommendations.purchases import Ints, first_rows
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _accepted(
         rows = np.flatnonzero(asked)
         rows = rows[np.lexsort((customer[rows], -priority[rows], product[rows]))]
         used = np.cumsum(demand[rows])
-        first = np.searchsorted(product[rows], product[rows])
+        first = first_rows(product[rows])
         before = np.where(first > 0, used[np.maximum(first, 1) - 1], 0.0)
         turned_down = used - before > stock[product[rows]] + 1e-9
         if not turned_down.any():
@@ -108,7 +108,7 @@ def _accepted(
 def _place(customer: Ints, counted: NDArray[np.bool_]) -> Ints:
     """Return how many counted rows of the same customer come before each row."""
     running: Ints = np.cumsum(counted) - counted
-    return np.asarray(running - running[np.searchsorted(customer, customer)])
+    return np.asarray(running - running[first_rows(customer)])
 
 
 def _instead_of(customer: Ints, product: Ints, alive: NDArray[np.bool_]) -> Ints:
