@@ -57,15 +57,6 @@ purchase_days as (
         ordered_on
 ),
 
-purchase_gaps as (
-    select
-        customer_id,
-        day_on,
-        coalesce(spent_amount, 0) as spent_amount,
-        day_on - lag(day_on) over (partition by customer_id order by day_on) as gap_days,
-    from purchase_days
-),
-
 sizes as (
     select count(distinct customer_id) as customer_count,
     from purchase_days
@@ -102,23 +93,40 @@ line_days as (
         ordered_on
 ),
 
-days as (
+busy_days as (
     select
-        coalesce(purchase_gaps.customer_id, line_days.customer_id) as customer_id,
-        left(md5(coalesce(purchase_gaps.customer_id, line_days.customer_id)), 1) as draw,
-        coalesce(purchase_gaps.day_on, line_days.day_on) as day_on,
-        case when purchase_gaps.day_on is null then 0 else 1 end as is_purchase,
-        coalesce(purchase_gaps.spent_amount, 0) as spent_amount,
-        purchase_gaps.gap_days,
+        coalesce(purchase_days.customer_id, line_days.customer_id) as customer_id,
+        coalesce(purchase_days.day_on, line_days.day_on) as day_on,
+        purchase_days.day_on as purchased_on,
+        coalesce(purchase_days.spent_amount, 0) as spent_amount,
         coalesce(line_days.bought_line_count, 0) as bought_line_count,
         coalesce(line_days.discounted_line_count, 0) as discounted_line_count,
         coalesce(line_days.returned_amount, 0) as returned_amount,
         coalesce(line_days.return_line_count, 0) as return_line_count,
-    from purchase_gaps
+    from purchase_days
     full outer join line_days
         on
-            purchase_gaps.customer_id = line_days.customer_id
-            and purchase_gaps.day_on = line_days.day_on
+            purchase_days.customer_id = line_days.customer_id
+            and purchase_days.day_on = line_days.day_on
+),
+
+-- the window comes last, because it leaves a customer's days together for adding them up
+days as (
+    select
+        customer_id,
+        left(md5(customer_id), 1) as draw,
+        day_on,
+        case when purchased_on is null then 0 else 1 end as is_purchase,
+        spent_amount,
+        purchased_on - lag(purchased_on ignore nulls) over (
+            partition by customer_id
+            order by day_on
+        ) as gap_days,
+        bought_line_count,
+        discounted_line_count,
+        returned_amount,
+        return_line_count,
+    from busy_days
 ),
 
 facts as (
