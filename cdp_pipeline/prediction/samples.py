@@ -59,7 +59,12 @@ FEATURES: Mapping[str, Transform] = {
 NO_PURCHASE_ODDS = "mbg_no_purchase_log_odds"
 DESIGN_COLUMNS = (*FEATURES, NO_PURCHASE_ODDS)
 
-BASELINES = ("recency", "rfm_sum", "mbg_nbd")
+# The baselines, and the columns each is made of.
+BASELINES: Mapping[str, tuple[str, ...]] = {
+    "recency": ("recency_days",),
+    "rfm_sum": ("recency_days", "repeat_count", "spent_amount"),
+    "mbg_nbd": ("repeat_count", "active_span_days", "tenure_days"),
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from cdp_pipeline.prediction.churn.learners import LEARNED
 from cdp_pipeline.prediction.churn.trial import CHAMPION, Verdict
 from cdp_pipeline.prediction.metrics import Interval
-from cdp_pipeline.prediction.samples import Cutoff, Population, Samples, day_number
+from cdp_pipeline.prediction.samples import BASELINES, Cutoff, Population, Samples, day_number
 
 TITLES = {
     CHAMPION: "mean of logistic regression and boosted trees, MBG/NBD among their columns",
@@ -66,7 +66,7 @@ def model_card(
         "learned_over_baseline": _gains(verdict),
         "slices": {} if judged is None else dict(judged.slices),
         "reliability": [] if judged is None else judged.reliability,
-        "drivers": [] if judged is None else judged.drivers,
+        "drivers": _drivers(exported, judged),
         "interval": {
             "level": 0.95,
             "drift_log_odds": drift,
@@ -116,6 +116,13 @@ def _gains(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
         return {}
     return {name: _figures(gain) for name, gain in verdict.gains.items()}
+
+
+def _drivers(exported: str, judged: Verdict | None) -> list[dict[str, Any]]:
+    """Return what the learned score loses without a group of columns, or what a baseline reads."""
+    if exported in BASELINES:
+        return [{"driver": exported, "columns": list(BASELINES[exported])}]
+    return [] if judged is None else judged.drivers
 
 
 def _figures(figures: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:

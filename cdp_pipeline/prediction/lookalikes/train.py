@@ -33,6 +33,8 @@ PAST_DAYS = 4
 # What tells seeds from others is learned from so many at most; more cost and tell nothing new.
 TRAINING_CUSTOMERS = 20_000
 TRAINING_SEEDS = 5_000
+# What the card tells of what likeness is made of.
+MOST_DRIVERS = 8
 _SPEND = MEASURES.index("spend")
 
 
@@ -82,9 +84,10 @@ def _train(
     seeds = count_seeds(con, name, today)
     if seeds < plan.least_seeds or were_seeds.all():
         because = (
-            f"{seeds} seeds who have bought, {plan.least_seeds} are needed"
+            f"not enough data for likeness: {seeds} seeds who have bought, {plan.least_seeds} are "
+            "needed; exported nobody instead"
             if seeds < plan.least_seeds
-            else "every customer is a seed, nobody is left to be like them"
+            else "every customer is a seed, nobody is left to be like them; exported nobody"
         )
         return Trained(audience.title, "too_few_seeds", because, seeds, None, None)
     likeness = Likeness.fit(behaviour, categories, were_seeds)
@@ -102,7 +105,8 @@ def _status(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
         return (
             "not_backtested",
-            f"fewer than {LEAST_FOUND} became seeds after a past day: nothing to judge it by",
+            "not enough data to judge likeness: fewer than "
+            f"{LEAST_FOUND} became seeds after a past day; exported it untried",
         )
     lift, gain = verdict.lift(), verdict.gain
     said = (
@@ -162,6 +166,17 @@ def _has_history(con: duckdb.DuckDBPyConnection, day: date, horizon_days: int) -
     return first is not None and first <= day - timedelta(days=horizon_days)
 
 
+def _drivers(likeness: Likeness | None) -> dict[str, float]:
+    """Return the columns that weigh most, in log odds per standard deviation."""
+    if likeness is None:
+        return {}
+    weights = sorted(
+        zip(likeness.columns, likeness.weights, strict=True),
+        key=lambda item: (-abs(item[1]), item[0]),
+    )
+    return {name: round(weight, 6) for name, weight in weights[:MOST_DRIVERS]}
+
+
 def _card(
     plan: Audiences, audiences: dict[str, Trained], days: list[date], today: date
 ) -> dict[str, Any]:
@@ -178,6 +193,8 @@ def _card(
                 "exported": part.status,
                 "because": part.because,
                 "gain_over_spend": None if part.verdict is None else part.verdict["gain"],
+                # where spend alone is exported, likeness drives nothing
+                "drivers": _drivers(part.likeness) if part.status != "spend" else {},
             }
             for name, part in audiences.items()
         },

@@ -42,6 +42,8 @@ def model_card(
     seed: int,
 ) -> dict[str, Any]:
     """Return the card, ready for JSON."""
+    # what was judged and then not exported has no figures to show for the lists
+    judged = verdict if exported == "ranker" else None
     return {
         "model": "recommendations",
         "predicts": f"which products a customer buys within {horizon_days} days",
@@ -74,25 +76,25 @@ def model_card(
         "learned_over_fallback": {}
         if verdict is None
         else {name: gain.to_dict() for name, gain in verdict.gains.items()},
-        "reliability": [] if verdict is None else verdict.reliability,
-        "drivers": [] if verdict is None else verdict.drivers,
+        "reliability": [] if judged is None else judged.reliability,
+        "drivers": [] if judged is None else judged.drivers,
         "fallback_rates": [vars(rate) for rate in rates],
         "left_out": {"customers_who_refused_profiling": refused_count},
         "not_for": NOT_FOR,
-        "warnings": _warnings(exported, verdict),
+        "warnings": _warnings(exported, verdict, judged),
         "seed": seed,
     }
 
 
-def _warnings(exported: str, verdict: Verdict | None) -> list[str]:
+def _warnings(exported: str, verdict: Verdict | None, judged: Verdict | None) -> list[str]:
     found = []
     if exported != "nothing" and verdict is None:
         found.append("not judged on a later period: how well these lists hold is not known")
-    if verdict is not None:
+    if judged is not None:
         apart = sum(
             item["customers"] * abs(item["promised"] - item["observed"])
-            for item in verdict.reliability
-        ) / max(sum(item["customers"] for item in verdict.reliability), 1)
+            for item in judged.reliability
+        ) / max(sum(item["customers"] for item in judged.reliability), 1)
         if apart > 0.02:
             found.append("promised and observed shares lie more than 2 points apart")
     return found

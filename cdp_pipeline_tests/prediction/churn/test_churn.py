@@ -43,6 +43,8 @@ def test_in_a_world_that_is_mbg_nbd_the_baseline_wins_and_the_card_says_so(
     assert model.members == []
     exported = [row["candidate"] for row in model.card["candidates"] if row["is_exported"]]
     assert exported == ["mbg_nbd"]
+    columns = ["repeat_count", "active_span_days", "tenure_days"]
+    assert model.card["drivers"] == [{"driver": "mbg_nbd", "columns": columns}]
 
 
 def test_what_no_baseline_can_see_makes_the_learned_model_win() -> None:

@@ -84,6 +84,8 @@ def test_likeness_finds_a_planted_taste_that_spend_cannot_see(model: LookalikeMo
     assert part.verdict is not None
     tenth = next(row for row in part.verdict["curve"] if row["share"] == 0.1)
     assert tenth["lift_low"] > 1.5 > tenth["baseline_lift"]
+    drivers = model.card["audiences"]["gardeners"]["drivers"]
+    assert next(iter(drivers)) == "plants", drivers
 
 
 def test_the_most_alike_like_plants_and_are_no_seeds(
@@ -117,7 +119,9 @@ def test_too_few_seeds_are_refused_in_words(con: duckdb.DuckDBPyConnection) -> N
     plan = PLAN.model_copy(update={"least_seeds": 5000})
     model = train_lookalikes(con, plan, TODAY, seed=1)
     assert model.audiences["gardeners"].status == "too_few_seeds"
-    assert "5000 are needed" in model.card["audiences"]["gardeners"]["because"]
+    because = model.card["audiences"]["gardeners"]["because"]
+    assert because.startswith("not enough data for likeness")
+    assert "5000 are needed; exported nobody instead" in because
     made = lookalikes(con, model, plan, TODAY)
     assert rows(con, made["prediction.lookalikes"]) == []
     assert rows(con, made["prediction.lookalike_curves"]) == []

@@ -45,6 +45,8 @@ def test_the_ranker_beats_the_fallback_where_tastes_tell_what_comes_next(
 ) -> None:
     assert model.exported == "ranker", model.card["exported_because"]
     assert model.card["learned_over_fallback"]["recall_at_10"]["low"] > 0.05
+    assert model.card["reliability"]
+    assert model.card["drivers"]
 
 
 def test_recommendations_keep_to_the_customers_taste(rows: list[dict[str, Any]]) -> None:
