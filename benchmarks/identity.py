@@ -124,8 +124,10 @@ def configuration_hash() -> str:
     from cdp_pipeline.identity import load_identity_columns
 
     parts = []
-    for module in ("blocking", "calibrate", "chance", "cluster", "comparisons", "equal", "exact",
-                   "link", "mixture", "names", "score", "scorer", "shared", "train", "work"):  # fmt: skip
+    for module in (
+        *("blocking", "calibrate", "chance", "cluster", "comparisons", "equal", "exact", "link"),
+        *("mixture", "names", "score", "scorer", "shared", "train", "work"),
+    ):
         loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
         parts.append(Path(str(loaded.__file__)).read_bytes())
     parts.append(load_identity_columns().fingerprint.encode())
