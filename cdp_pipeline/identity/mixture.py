@@ -101,6 +101,8 @@ MOST_DIFFERENT = 0.2
 MOST_ELSEWHERE = 0.2
 # And no more than so many have family names that are not alike.
 MOST_OTHER_NAMES = 0.5
+# And no more than so many share an e-mail address, or a telephone: most people have their own.
+MOST_SHARED = 0.3
 _TINY = 1e-9
 
 
@@ -437,11 +439,11 @@ def _sharing(groups: list[tuple[str, ...]]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Limit:
-    """In one class, the lowest levels of a column have no more than so much together."""
+    """In one class, some levels of a column have no more than so much together."""
 
     name: str
     position: int
-    levels: int
+    levels: slice
     most: float
 
 
@@ -454,26 +456,30 @@ def _limits(settings: dict[str, Any], columns: IdentityColumns) -> list[_Limit]:
     found = []
     for position, c in enumerate(settings["comparisons"]):
         column = columns.columns[c["output_column_name"]]
+        same = level_count(c) - 1
         if column.contradicts:
-            found += [_Limit(name, position, 1, MOST_DIFFERENT) for name in SAME]
+            found += [_Limit(name, position, slice(1), MOST_DIFFERENT) for name in SAME]
         if column.kind == "address" and column.shared_by == "household":
-            found.append(_Limit("household", position, max(slip_levels(c)), MOST_ELSEWHERE))
+            lower = slice(max(slip_levels(c)))
+            found.append(_Limit("household", position, lower, MOST_ELSEWHERE))
         if column.kind == "postcode" and column.shared_by == "many":
-            found.append(_Limit("household", position, level_count(c) - 2, MOST_ELSEWHERE))
+            found.append(_Limit("household", position, slice(same - 1), MOST_ELSEWHERE))
         if column.kind == "family_name":
-            found.append(_Limit("household", position, 1, MOST_OTHER_NAMES))
+            found.append(_Limit("household", position, slice(1), MOST_OTHER_NAMES))
+        if column.kind in ("email", "phone") and column.shared_by == "household":
+            found.append(_Limit("household", position, slice(same, None), MOST_SHARED))
     return found
 
 
 def _hold(agreement: dict[str, list[NDArray[np.float64]]], limits: list[_Limit]) -> None:
-    """Keep the limits, the levels above taking what the lowest lose."""
+    """Keep the limits, the other levels taking what is too much."""
     for limit in limits:
         levels = agreement[limit.name][limit.position]
-        low = float(levels[: limit.levels].sum())
-        if low > limit.most:
-            below = levels[: limit.levels] * limit.most / low
-            above = levels[limit.levels :] * (1 - limit.most) / (1 - low)
-            agreement[limit.name][limit.position] = np.append(below, above)
+        much = float(levels[limit.levels].sum())
+        if much > limit.most:
+            held = levels * (1 - limit.most) / (1 - much)
+            held[limit.levels] = levels[limit.levels] * limit.most / much
+            agreement[limit.name][limit.position] = held
 
 
 def slip_levels(c: dict[str, Any]) -> list[int]:
