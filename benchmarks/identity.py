@@ -7,7 +7,8 @@ of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves ea
 by a fifth either way and shows what that does to F1. ``python -m benchmarks.identity --coverage
 [WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
 recall estimated without truth hold, and how wide their intervals are. ``--growth`` links
-300,000 and three million records and compares what a record costs. Every set goes through the
+300,000 and three million records and compares what a record costs. ``--countries`` links small
+worlds of four countries that another generator made. Every set goes through the
 public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
 in a process of its own so that memory is its own.
 """
@@ -124,8 +125,10 @@ def configuration_hash() -> str:
     from cdp_pipeline.identity import load_identity_columns
 
     parts = []
-    for module in ("blocking", "calibrate", "cluster", "comparisons", "equal", "exact", "link",
-                   "mixture", "names", "score", "scorer", "shared", "train", "work"):  # fmt: skip
+    for module in (
+        *("blocking", "calibrate", "chance", "cluster", "comparisons", "equal", "exact", "link"),
+        *("mixture", "names", "score", "scorer", "shared", "train", "work"),
+    ):
         loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
         parts.append(Path(str(loaded.__file__)).read_bytes())
     parts.append(load_identity_columns().fingerprint.encode())
@@ -257,6 +260,24 @@ def coverage(count: int) -> list[Figure]:
     return rows
 
 
+def countries() -> list[Figure]:
+    """Link the small worlds of several countries; return how well each went."""
+    from benchmarks._identity_countries import LANDS, labelled
+    from benchmarks._identity_sets import open_set
+
+    rows = []
+    for land in LANDS:
+        chosen = labelled(land)
+        with tempfile.TemporaryDirectory() as folder:
+            stage(open_set(chosen, Path(folder)), Path(folder) / "tables")
+            found = linked(Steps(Path(folder) / "tables"), chosen)
+        subject = f"identity.countries.{land.name}"
+        rows.append(figure(f"{subject}.f1", found["f1"], "", direction="up"))
+        rows.append(figure(f"{subject}.precision", found["precision"], "", direction="up"))
+        rows.append(figure(f"{subject}.two_people_per_1000", found["mixed"], "customers"))
+    return rows
+
+
 def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Return pairwise precision, recall and F1 of the final clusters."""
     con.execute(
@@ -281,11 +302,11 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
                     select cluster_no, count(distinct person) as n from scored
                     group by cluster_no, household) group by cluster_no))"""
     ).fetchall()[0]
-    precision, recall = float(both) / float(found), float(both) / float(true)
+    precision, recall = float(both) / max(float(found), 1.0), float(both) / max(float(true), 1.0)
     return {
         "precision": precision,
         "recall": recall,
-        "f1": 2 * precision * recall / (precision + recall),
+        "f1": 2 * precision * recall / max(precision + recall, 1e-9),
         "customers": int(customers),
         "people": int(people),
         "wrong_links": int(found) - int(both),
@@ -310,6 +331,9 @@ if __name__ == "__main__":
             sys.exit()
         if sys.argv[1:2] == ["--growth"]:
             show(growth())
+            sys.exit()
+        if sys.argv[1:2] == ["--countries"]:
+            show(countries())
             sys.exit()
         if sys.argv[1:2] == ["--coverage"]:
             from benchmarks._identity_worlds import COUNT

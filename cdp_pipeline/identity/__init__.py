@@ -43,10 +43,10 @@ function               reads                                       makes
 The modules follow the phases: ``columns`` (what is declared), ``standardise`` with ``names``,
 ``phones`` and ``checksums``, ``shared``, ``work`` (the tables of linking), ``exact``, ``blocking``,
 ``comparisons``, ``score`` (levels of agreement), ``mixture`` (who else a pair could be),
-``calibrate`` (how sure a weight is), ``train``, ``model``, ``soundness`` (whether it may be used),
-``fit`` (what it meets in the data, and drift), ``cluster``, ``link``, ``decisions``
-(which of the stewards' hold), ``constrain`` (clusters that keep them), ``quality``, ``ids``,
-``figures``.
+``chance`` (what strangers agree on), ``calibrate`` (how sure a weight is), ``train``, ``model``,
+``soundness`` (whether it may be used), ``fit`` (what it meets in the data, and drift),
+``cluster``, ``link``, ``decisions`` (which of the stewards' hold), ``constrain`` (clusters that
+keep them), ``quality``, ``ids``, ``figures``.
 """
 
 from cdp_pipeline.identity.columns import IdentityColumn, IdentityColumns, load_identity_columns

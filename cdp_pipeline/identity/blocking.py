@@ -116,6 +116,7 @@ def keys_of(evidence: Evidence) -> list[Key]:
         "phone": [name, f"{name}_tail"],
         "address": [name, "street"] if name == "address" else [name],
         "category": [],
+        "source": [],
     }.get(kind, [name])
     return [Key(name, form) for form in forms]
 

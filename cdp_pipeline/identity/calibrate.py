@@ -32,8 +32,12 @@ LOWEST = -8.0
 MOST_CHANCE = 0.1
 # Fewer pairs that have a column teach nothing from it.
 LEAST_PAIRS = 200
+# A column has to speak of pairs of one source, or of two, where so many of the matches are those.
+LEAST_SHARE = 0.25
 # About so many pairs per column are enough, those that several rules bring counted for each.
 PAIRS_PER_COLUMN = 500_000.0
+# About so many candidates show between which sources the matches are.
+SOME_PAIRS = 100_000
 # How far the correction is believed to be from none before data is seen: bits, and slope.
 _SPREAD_OF_SHIFT = 2.0
 _SPREAD_OF_SLOPE = 0.25
@@ -81,29 +85,51 @@ def held_out_columns(mixture: Mixture) -> list[str]:
 
 def calibrate(
     mixture: Mixture,
+    candidates: ComparedPairs,
     compared_without: Callable[[str], ComparedPairs],
     weigh: Callable[[ComparedPairs], NDArray[np.float64]],
 ) -> Calibration:
     """Learn how the weights of pairs have to be corrected.
 
+    A column that only one of the sources has shows what pairs of that source are: where most
+    matches lie between sources, nothing is learnt from it.
+
     Parameters
     ----------
+    candidates
+        The pairs that the correction is for.
     compared_without
         Gives pairs that were brought together without a column.
     weigh
         Gives the log2 odds, prior included, of pairs by their shared columns alone.
     """
     samples = []
+    candidates = candidates.where(slice(None, None, max(1, len(candidates) // SOME_PAIRS)))
+    kinds = _kinds(mixture, candidates)
+    likely = 1 / (1 + np.exp2(-np.clip(weigh(candidates), -60, 60)))
+    matches_of = np.bincount(kinds, weights=likely, minlength=2)
+    spoken_of = matches_of >= LEAST_SHARE * matches_of.sum()
     for name in held_out_columns(mixture):
         place = mixture.names.index(name)
         pairs = compared_without(name)
         pairs = pairs.where(pairs.levels[:, place] >= 0)
         if len(pairs) < LEAST_PAIRS:
             continue
+        if (np.bincount(_kinds(mixture, pairs), minlength=2) < LEAST_PAIRS)[spoken_of].any():
+            continue
         matches = np.array(mixture.of_matches(place))
         others = np.array(mixture.agreement["stranger"][place])
-        samples.append(_Sample(name, weigh(pairs), pairs.levels[:, place], matches, others))
+        sample = _Sample(name, weigh(pairs), pairs.levels[:, place], matches, others)
+        if sample.counts.sum() >= LEAST_PAIRS:
+            samples.append(sample)
     return _fitted(samples)
+
+
+def _kinds(mixture: Mixture, pairs: ComparedPairs) -> NDArray[np.int64]:
+    """Return of each pair whether it is of one source, 1, or of two, 0."""
+    if "source" not in mixture.names:
+        return np.ones(len(pairs), dtype=np.int64)
+    return pairs.levels[:, mixture.names.index("source")].astype(np.int64)
 
 
 class _Sample:

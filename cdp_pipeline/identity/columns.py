@@ -29,6 +29,7 @@ Kind = Literal[
     "text",
     "category",
     "identifier",
+    "source",
 ]
 
 # Columns that identity.standardised_records holds itself; every other declared column is looked
@@ -48,6 +49,7 @@ RECORD_COLUMNS = (
     "loyalty_id",
     "organisation_number",
     "company_name",
+    "source",
 )
 
 

@@ -73,6 +73,8 @@ def levels_of(evidence: Evidence, columns: frozenset[str]) -> list[Level]:
         return [same, *([] if evidence.column.exactness == "exact" else _identifier(name))]
     if kind in ("text", "full_name"):
         return [same, *_text(name)]
+    if kind == "source":
+        return [Level("same", f"{name}_l = {name}_r", 0.5)]
     return [same]
 
 
@@ -224,11 +226,18 @@ def _email(name: str) -> list[Level]:
 
 
 def _address(name: str, columns: frozenset[str]) -> list[Level]:
-    levels = [Level("nearly the same", _similar(name, 0.92), 0.1)]
-    if name == "address" and {"street", "house_number"} <= columns:
-        levels.append(Level("same street", "street_l = street_r", 0.03))
-    levels.append(Level("similar", _similar(name, 0.8), 0.03))
-    return levels
+    if name != "address" or not {"street", "house_number"} <= columns:
+        return [
+            Level("nearly the same", _similar(name, 0.92), 0.1),
+            Level("similar", _similar(name, 0.8), 0.03),
+        ]
+    # Two houses of a street are spelt alike, and are two homes.
+    other_house = "coalesce(house_number_l <> house_number_r, false)"
+    return [
+        Level("nearly the same", f"not {other_house} and {_similar(name, 0.92)}", 0.1),
+        Level("same street", "street_l = street_r", 0.03),
+        Level("similar", _similar(name, 0.8), 0.03),
+    ]
 
 
 def _identifier(name: str) -> list[Level]:

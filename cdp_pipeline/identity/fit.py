@@ -239,7 +239,11 @@ def _unlinkable(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> pa.Table
     found: list[dict[str, Any]] = []
     if model.mixture is not None:
         filled = _filled(con, model)
-        same = [level_count(c) - 1 for c in model.settings["comparisons"]]
+        # Where a copy would come from is not known.
+        same = [
+            -1 if c["output_column_name"] == "source" else level_count(c) - 1
+            for c in model.settings["comparisons"]
+        ]
         levels = np.where(np.array([has for has, _ in filled]), same, -1).astype(np.int8)
         nobody = np.zeros(len(levels), dtype=np.int32)
         copies = ComparedPairs(nobody, nobody, levels)

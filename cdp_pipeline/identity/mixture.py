@@ -16,11 +16,13 @@ independent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from cdp_pipeline.identity.chance import by_chance
 from cdp_pipeline.identity.comparisons import SLIPS
 from cdp_pipeline.identity.score import (
     ComparedPairs,
@@ -92,6 +94,15 @@ HOUSEHOLD_PAIRS = 0.1
 # Pairs of one household that were born on one day.
 TWINS = 0.015
 ROUNDS = 60
+# Of two records of one person, no more than so many differ beyond slips in a column that people
+# have one of and that contradicts: whatever differs more often is what families are alike in.
+MOST_DIFFERENT = 0.2
+# Of two records of one household, no more than so many have another address.
+MOST_ELSEWHERE = 0.2
+# And no more than so many have family names that are not alike.
+MOST_OTHER_NAMES = 0.5
+# And no more than so many share an e-mail address, or a telephone: most people have their own.
+MOST_SHARED = 0.3
 _TINY = 1e-9
 
 
@@ -163,6 +174,7 @@ def learn_mixture(
     columns: IdentityColumns,
     pairs: ComparedPairs,
     all_pairs: float,
+    both_known: dict[str, float],
 ) -> Mixture:
     """Learn the classes from the levels of the candidate pairs.
 
@@ -181,6 +193,8 @@ def learn_mixture(
         Candidate pairs.
     all_pairs
         How many pairs there are in all.
+    both_known
+        Per column, in how many of them both records have a value.
     """
     names = [c["output_column_name"] for c in settings["comparisons"]]
     patterns, counts = _patterns(pairs.levels)
@@ -191,10 +205,18 @@ def learn_mixture(
     shares["stranger"] = 1 - sum(shares.values())
     agreement = {c: [levels.copy() for levels in first[c]] for c in first}
     learnt_in = {n: _learnt_in(columns, n) for n in names}
+    limits = _limits(settings, columns)
+    _hold(agreement, limits)
+    two_people = _of_two_people(patterns, [columns.columns[n].contradicts for n in names])
     for _ in range(ROUNDS):
-        weight = _responsibilities(patterns, shares, agreement) * counts[:, None]
+        likely = _responsibilities(patterns, shares, agreement)
+        likely[:, : len(SAME)] *= ~two_people[:, None]
+        weight = likely / likely.sum(axis=1, keepdims=True) * counts[:, None]
         for position, levels in enumerate(patterns.T):
             _update(agreement, start, weight, levels, position, learnt_in[names[position]])
+            known = both_known[names[position]]
+            _update_chance(agreement, start, weight, levels, position, learnt_in, names, known)
+        _hold(agreement, limits)
         # No class is ruled out because the data at hand has none of it: the next delivery may.
         sums = (weight.sum(axis=0) + BELIEF) / all_pairs
         shares = {c: float(s) for c, s in zip((*SAME, *OTHERS), sums, strict=True)}
@@ -231,6 +253,19 @@ def learn_mixture(
             and columns.columns[n].exactness != "loose"
         ],
     )
+
+
+def sharing(
+    mixture: Mixture, columns: IdentityColumns, name: str, pairs: ComparedPairs
+) -> NDArray[np.float64]:
+    """Return how likely each pair is of one person, or shares a column as a household does."""
+    packed = np.ascontiguousarray(pairs.levels).view(f"V{pairs.levels.shape[1]}").ravel()
+    distinct, inverse = np.unique(packed, return_inverse=True)
+    patterns = distinct.view(np.int8).reshape(-1, pairs.levels.shape[1])
+    agreement = {c: [np.array(x) for x in mixture.agreement[c]] for c in (*SAME, *OTHERS)}
+    likely = _responsibilities(patterns, mixture.shares, agreement)
+    chosen = [(*SAME, *OTHERS).index(c) for c in _sharing(_learnt_in(columns, name))]
+    return np.asarray(likely[:, chosen].sum(axis=1)[inverse])
 
 
 def evidence(
@@ -285,7 +320,9 @@ def parts_of(mixture: Mixture) -> list[list[int]]:
     shared = [i for i, n in enumerate(mixture.names) if n not in mixture.apart]
     common = [i for i in shared if mixture.names[i] not in mixture.household]
     area = [i for i in common if mixture.names[i] in mixture.area]
-    groups = [[i for i in common if i not in area], area]
+    names = [i for i in common if i not in area]
+    groups = [[i for i in names if mixture.names[i] == "source"]]
+    groups += [[i for i in names if mixture.names[i] != "source"], area]
     groups += [[i] for i in shared if i not in common]
     groups += [[i] for i, n in enumerate(mixture.names) if n in mixture.apart]
     return [group for group in groups if group]
@@ -347,6 +384,12 @@ def _responsibilities(
     return np.asarray(likely / likely.sum(axis=1, keepdims=True))
 
 
+def _of_two_people(patterns: NDArray[np.int8], contradicts: list[bool]) -> NDArray[np.bool_]:
+    """Return which patterns differ in every column that contradicts, at least two of them."""
+    levels = patterns[:, contradicts]
+    return np.asarray((levels <= 0).all(axis=1) & ((levels == 0).sum(axis=1) >= 2))
+
+
 def _update(
     agreement: dict[str, list[NDArray[np.float64]]],
     start: dict[str, list[NDArray[np.float64]]],
@@ -365,6 +408,78 @@ def _update(
         learnt = counts + BELIEF * belief
         for c in group:
             agreement[c][position] = np.maximum(learnt / learnt.sum(), _TINY)
+
+
+def _update_chance(
+    agreement: dict[str, list[NDArray[np.float64]]],
+    start: dict[str, list[NDArray[np.float64]]],
+    weight: NDArray[np.float64],
+    levels: NDArray[np.int8],
+    position: int,
+    learnt_in: dict[str, list[tuple[str, ...]]],
+    names: list[str],
+    known: float,
+) -> None:
+    """Take those who share a value for a reason out of what strangers agree on by chance."""
+    groups = learnt_in[names[position]]
+    belief = start["stranger"][position]
+    sharing = [(*SAME, *OTHERS).index(c) for c in _sharing(groups)]
+    same = levels == len(belief) - 1
+    share = by_chance(belief[-1] * known, float(weight[same][:, sharing].sum())) / known
+    chance = np.append(belief[:-1] * (1 - share) / (1 - belief[-1]), share)
+    for c in OTHERS:
+        if (c,) not in groups and np.array_equal(start[c][position], belief):
+            agreement[c][position] = chance
+
+
+def _sharing(groups: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the classes whose pairs share a value for a reason."""
+    return (*SAME, "household") if ("household",) in groups else SAME
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """In one class, some levels of a column have no more than so much together."""
+
+    name: str
+    position: int
+    levels: slice
+    most: float
+
+
+def _limits(settings: dict[str, Any], columns: IdentityColumns) -> list[_Limit]:
+    """Return what makes a class what it is called, whatever there is more of in the data.
+
+    Without it, one of two alike classes is learnt from the pairs of the other: a person from
+    families that share a name and a home, a household from the neighbours of one street.
+    """
+    found = []
+    for position, c in enumerate(settings["comparisons"]):
+        column = columns.columns[c["output_column_name"]]
+        same = level_count(c) - 1
+        if column.contradicts:
+            found += [_Limit(name, position, slice(1), MOST_DIFFERENT) for name in SAME]
+        if column.kind == "address" and column.shared_by == "household":
+            lower = slice(max(slip_levels(c)))
+            found.append(_Limit("household", position, lower, MOST_ELSEWHERE))
+        if column.kind == "postcode" and column.shared_by == "many":
+            found.append(_Limit("household", position, slice(same - 1), MOST_ELSEWHERE))
+        if column.kind == "family_name":
+            found.append(_Limit("household", position, slice(1), MOST_OTHER_NAMES))
+        if column.kind in ("email", "phone") and column.shared_by == "household":
+            found.append(_Limit("household", position, slice(same, None), MOST_SHARED))
+    return found
+
+
+def _hold(agreement: dict[str, list[NDArray[np.float64]]], limits: list[_Limit]) -> None:
+    """Keep the limits, the other levels taking what is too much."""
+    for limit in limits:
+        levels = agreement[limit.name][limit.position]
+        much = float(levels[limit.levels].sum())
+        if much > limit.most:
+            held = levels * (1 - limit.most) / (1 - much)
+            held[limit.levels] = levels[limit.levels] * limit.most / much
+            agreement[limit.name][limit.position] = held
 
 
 def slip_levels(c: dict[str, Any]) -> list[int]:

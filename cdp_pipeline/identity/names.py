@@ -41,7 +41,7 @@ def name_parts(con: duckdb.DuckDBPyConnection, records: str, nicknames: pa.Table
     records
         Table with ``record_no``, ``given_name``, ``family_name`` and ``full_name`` as delivered.
     nicknames
-        ``name`` and ``full_name``, both folded.
+        ``name`` and ``full_name``.
     """
     _fold_words(con, records)
     _split_full_names(con, records)
@@ -49,10 +49,14 @@ def name_parts(con: duckdb.DuckDBPyConnection, records: str, nicknames: pa.Table
     _find_middle_names(con)
     con.register("identity_nicknames", nicknames)
     con.execute(
-        """create or replace temp table identity_name_parts as
-        with forms as (
+        f"""create or replace temp table identity_name_parts as
+        with folded as (
+            select {folded("name")} as name, {folded("full_name")} as full_name
+            from identity_nicknames
+        ),
+        forms as (
             select name, list_sort(list(distinct full_name)) as roots
-            from identity_nicknames group by name
+            from folded where name <> full_name group by name
         )
         select
             parts.record_no, parts.given_name, parts.family_name, middle.middle_names,

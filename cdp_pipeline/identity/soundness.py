@@ -47,7 +47,7 @@ def _faults_of_columns(model: LinkageModel) -> list[str]:
     found = [
         f"{name}: records of one person agree less often than any two records"
         for name, bits in worth.items()
-        if bits < CONTRADICTS
+        if bits < CONTRADICTS and name != "source"
     ]
     if max(worth.values()) < TELLING:
         found.append("no column tells one person from another")

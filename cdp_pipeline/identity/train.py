@@ -32,10 +32,11 @@ from cdp_pipeline.identity.calibrate import (
     calibrate,
     threshold_for,
 )
+from cdp_pipeline.identity.chance import frequencies_of_strangers
 from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.fit import seen_by
-from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only
+from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only, sharing
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
     ComparedPairs,
@@ -121,7 +122,12 @@ def _learn(
     _learn_matches(con, model, keys, training_rules(work, keys))
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
-    _learn_classes(model, believed, columns, pairs, all_pairs)
+    both_known = {
+        name: _pairs_among(int(np.count_nonzero(keys.single(name)))) / rules.one_in
+        for name in names_of(model.settings)
+    }
+    _learn_classes(model, believed, columns, pairs, all_pairs, both_known)
+    _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in)
     _calibrate(con, model, keys, rules.testing, pairs)
 
 
@@ -247,7 +253,7 @@ def training_rules(work: Work, keys: NodeKeys) -> list[tuple[str, ...]]:
     Within a round the columns agreed on teach nothing, so the rounds are chosen to leave every
     column free at least once, those with the fewest chance pairs first.
     """
-    names = [e.name for e in work.evidence if e.column.kind != "category"]
+    names = [e.name for e in work.evidence if e.column.kind not in ("category", "source")]
     sample = sample_of(keys)
     scale = (len(keys.nodes) / max(len(sample.nodes), 1)) ** 2
     chance = {n: chance_of_same(sample.single(n)) for n in names}
@@ -304,9 +310,10 @@ def _learn_classes(
     columns: IdentityColumns,
     pairs: ComparedPairs,
     all_pairs: float,
+    both_known: dict[str, float],
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
-    mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs)
+    mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs, both_known)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)
     model.settings["probability_two_random_records_match"] = model.prior
@@ -315,6 +322,31 @@ def _learn_classes(
         levels = [x for x in c["comparison_levels"] if not x.get("is_null_level")]
         for level, share in zip(reversed(levels), shares, strict=True):
             level["m_probability"] = nine_digits(share)
+
+
+def _pairs_among(count: int) -> float:
+    return max(count * (count - 1) / 2, 1.0)
+
+
+def _learn_frequencies_of_strangers(
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    columns: IdentityColumns,
+    pairs: ComparedPairs,
+    one_in: int,
+) -> None:
+    """Take the records of one person out of what each value's agreement is worth."""
+    mixture = model.mixture
+    assert mixture is not None
+    model.frequencies = frequencies_of_strangers(
+        con,
+        model.frequencies,
+        node_frequencies(con, model.frequencies),
+        model.settings,
+        pairs,
+        one_in,
+        lambda name, some: sharing(mixture, columns, name, some),
+    )
 
 
 def _calibrate(
@@ -342,7 +374,7 @@ def _calibrate(
         )
         return np.asarray(np.nansum(parts, axis=1) + log2_odds(mixture.prior))
 
-    model.calibration = calibrate(mixture, compared_without, odds)
+    model.calibration = calibrate(mixture, pairs, compared_without, odds)
     start = float(model.calibration.of(np.float64(log2_odds(mixture.prior))))
     model.prior = nine_digits(1 / (1 + 2.0**-start))
     # Pairs under even odds have no say in it.

@@ -304,6 +304,8 @@ def _join_attributes(
     parts += ["r.street", "r.house_number"]
     attributes = columns.attributes
     for name, column in columns.columns.items():
+        if name == "source":
+            continue
         value = f"a.{name}" if name in attributes else f"r.{name}"
         if name == "email":
             value = "r.email_base"
@@ -333,9 +335,9 @@ def _filled(
     names = list(columns.columns)
     if not names:
         return ()
-    counts = rows(con, "select " + ", ".join(f"count({n}) > 1" for n in names) + f" from {joined}")[
-        0
-    ]
+    # That two records are of one source says something where there are several.
+    held = [f"count({'distinct ' if n == 'source' else ''}{n}) > 1" for n in names]
+    counts = rows(con, f"select {', '.join(held)} from {joined}")[0]
     return tuple(
         Evidence(n, columns.columns[n])
         for n, filled in zip(names, counts, strict=True)

@@ -43,15 +43,39 @@ def world(shift: float, slope: float, count: int = 60_000) -> tuple[ComparedPair
 @pytest.mark.parametrize(("shift", "slope"), [(0.0, 1.0), (-2.0, 0.8), (2.5, 0.9)])
 def test_a_held_out_birth_date_shows_how_far_weights_are_off(shift: float, slope: float) -> None:
     pairs, odds = world(shift, slope)
-    found = calibrate(mixture(), lambda _: pairs, lambda some: odds[some.left])
+    found = calibrate(mixture(), pairs, lambda _: pairs, lambda some: odds[some.left])
     assert found.shift == pytest.approx(shift, abs=0.3)
     assert found.slope == pytest.approx(slope, abs=0.1)
 
 
 def test_too_few_pairs_correct_nothing() -> None:
     pairs, odds = world(-3.0, 1.0, count=50)
-    found = calibrate(mixture(), lambda _: pairs, lambda some: odds[some.left])
+    found = calibrate(mixture(), pairs, lambda _: pairs, lambda some: odds[some.left])
     assert found == Calibration()
+
+
+def test_a_column_that_one_source_has_says_nothing_of_pairs_of_two() -> None:
+    pairs, odds = world(-3.0, 1.0)
+    with_source = mixture().model_copy(
+        update={
+            "names": [*mixture().names, "source"],
+            "agreement": {c: [*a, [0.9, 0.1]] for c, a in mixture().agreement.items()},
+        }
+    )
+
+    def of_one_source(share: float) -> ComparedPairs:
+        same = np.arange(len(pairs)) < share * len(pairs)
+        levels = np.column_stack([pairs.levels, same]).astype(np.int8)
+        return ComparedPairs(pairs.left, pairs.right, levels)
+
+    def shift(candidates: ComparedPairs, holders: ComparedPairs) -> float:
+        return calibrate(
+            with_source, candidates, lambda _: holders, lambda some: odds[some.left]
+        ).shift
+
+    assert shift(of_one_source(0.5), of_one_source(1.0)) == 0.0
+    assert shift(of_one_source(0.5), of_one_source(0.5)) == pytest.approx(-3.0, abs=0.3)
+    assert shift(of_one_source(1.0), of_one_source(1.0)) == pytest.approx(-3.0, abs=0.3)
 
 
 def test_a_column_on_which_strangers_often_agree_is_not_held_out() -> None:

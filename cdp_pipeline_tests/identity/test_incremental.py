@@ -196,7 +196,7 @@ def test_only_what_is_touched_is_linked_anew(
 
 
 def test_another_model_knows_nothing_of_what_this_one_linked(trained: LinkageModel) -> None:
-    other = trained.model_copy(update={"threshold": trained.threshold + 8})
+    other = trained.model_copy(update={"threshold": trained.threshold + 20})
     columns = load_identity_columns()
     rows = town(150, seed=5)
     yesterday = prepared(rows, columns)

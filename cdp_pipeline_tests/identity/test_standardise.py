@@ -93,8 +93,25 @@ def test_titles_are_no_names() -> None:
     assert one({"full_name": "Dr. Anna Berg"})["given_name"] == "anna"
 
 
-def test_a_pet_form_knows_its_full_names() -> None:
-    assert "karl" in one({"given_name": "Kalle"})["given_name_forms"]
+@pytest.mark.parametrize(
+    ("pet_form", "full_name"),
+    [
+        ("Kalle", "karl"),
+        ("Micke", "mikal"),
+        ("Mickey", "mikal"),
+        ("Manolo", "manul"),
+        ("Maija", "maria"),
+        ("Frede", "frederik"),
+        ("Hannes", "johannes"),
+        ("Kees", "cornelis"),
+        ("Gosia", "malgorzata"),
+        ("Paco", "francisco"),
+        ("Beppe", "giuseppe"),
+    ],
+)
+def test_a_pet_form_knows_its_full_names(pet_form: str, full_name: str) -> None:
+    assert full_name in one({"given_name": pet_form})["given_name_forms"]
+    assert one({"given_name": full_name.title()})["given_name"] == full_name
 
 
 @pytest.mark.parametrize("born", ["1900-01-01", "2031-01-01"])

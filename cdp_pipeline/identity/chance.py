@@ -1,0 +1,117 @@
+"""Chance agreement: how often strangers share a value, the records of one person left out.
+
+Belongs here: the share of each value's agreeing pairs that are of one person, taken out of what
+agreement by chance is worth. Does not belong here: counting values (``score``), who a pair is
+(``mixture``).
+
+The pairs of records that share an e-mail address are nearly all of one person. Counted as chance
+they say that among a thousand records every thousandth stranger has one's own address, and the
+smaller the data, the less any agreement would be worth.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cdp_pipeline.identity.score import RARE, ComparedPairs, level_count, nine_digits
+from cdp_pipeline.identity.sql import rows
+from cdp_pipeline.identity.work import NODES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+    from numpy.typing import NDArray
+
+# So many pairs are believed to agree by chance before any is seen.
+BELIEF_IN_CHANCE = 5.0
+# About so many agreeing pairs of a column are looked at.
+AGREEING_PAIRS = 200_000
+
+
+def by_chance(agreeing: float, of_one: float) -> float:
+    """Return how many of some agreeing pairs are thought to agree by chance."""
+    return max(min(agreeing, agreeing - of_one + BELIEF_IN_CHANCE), min(agreeing, 1.0))
+
+
+def frequencies_of_strangers(
+    con: duckdb.DuckDBPyConnection,
+    frequencies: dict[str, dict[str, Any]],
+    node_frequencies: dict[str, NDArray[np.float64]],
+    settings: dict[str, Any],
+    pairs: ComparedPairs,
+    one_in: int,
+    sharing: Callable[[str, ComparedPairs], NDArray[np.float64]],
+) -> dict[str, dict[str, Any]]:
+    """Return how likely a stranger is to hold each value, from the share of records that do.
+
+    Values that are held by about as many records are judged together.
+
+    Parameters
+    ----------
+    frequencies, node_frequencies
+        The share of nodes that hold each value, by value and (log2) by node.
+    pairs
+        Candidate pairs; one in so many of all.
+    sharing
+        How likely pairs that agree in a column are of one person, or of those who share it.
+    """
+    positions = {c["output_column_name"]: i for i, c in enumerate(settings["comparisons"])}
+    found = {}
+    for name, learnt in frequencies.items():
+        position = positions[name]
+        same = level_count(settings["comparisons"][position]) - 1
+        agreeing = np.flatnonzero(pairs.levels[:, position] == same)
+        step = max(1, round(len(agreeing) / AGREEING_PAIRS))
+        some = pairs.where(agreeing[::step])
+        bands = _bands(node_frequencies[name][some.left], learnt["rest"])
+        of_one = _by_band(bands, sharing(name, some) * (one_in * step))
+        found[name] = _of_strangers(con, name, learnt, of_one)
+    return found
+
+
+def _by_band(bands: NDArray[np.int64], weights: NDArray[np.float64]) -> dict[int, float]:
+    distinct, place = np.unique(bands, return_inverse=True)
+    sums = np.bincount(place, weights=weights, minlength=len(distinct))
+    return {int(band): float(total) for band, total in zip(distinct, sums, strict=True)}
+
+
+def _of_strangers(
+    con: duckdb.DuckDBPyConnection, name: str, learnt: dict[str, Any], of_one: dict[int, float]
+) -> dict[str, Any]:
+    """Return the frequencies of one column without the agreeing pairs of one person, by band."""
+    total, rare, rare_pairs = (
+        float(x)
+        for x in rows(
+            con,
+            f"""select coalesce(sum(n), 0), coalesce(sum(n) filter (n < {RARE}), 0),
+                coalesce(sum(n * (n - 1) // 2) filter (n < {RARE}), 0)
+            from (select count(*) as n from {NODES} where {name} is not null group by {name})""",
+        )[0]
+    )
+    rest = learnt["rest"]
+    if rare:
+        by_others = max(by_chance(rare_pairs, of_one.get(0, 0.0)), 1.0)
+        rest = min(rest, 2 * by_others / (rare * total))
+    shares = np.array(list(learnt["values"].values()), dtype=np.float64)
+    counts = shares * total
+    bands = _bands(np.log2(shares), learnt["rest"])
+    for band, agree in _by_band(bands, counts * (counts - 1) / 2).items():
+        here = bands == band
+        kept = by_chance(agree, of_one.get(band, 0.0)) / agree
+        shares[here] *= (counts[here] - 1) / counts[here] * kept
+    return {
+        "rest": nine_digits(rest),
+        "values": {
+            value: nine_digits(max(float(share), rest))
+            for value, share in zip(learnt["values"], shares, strict=True)
+        },
+    }
+
+
+def _bands(log2_shares: NDArray[np.float64], rest: float) -> NDArray[np.int64]:
+    """Return a number for values of about one frequency: 0 for the rare ones."""
+    rare = np.isclose(log2_shares, np.log2(rest), atol=1e-9)
+    return np.where(rare, 0, np.floor(log2_shares).astype(np.int64))
