@@ -183,11 +183,20 @@ def linked(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
 
 # The numbers that decide who is who; the others bound time and memory.
 _DECIDING = {
-    "calibrate": ("DEAREST", "LOWEST", "MOST_CHANCE", "WRONG_IN_TOW"),
+    "calibrate": ("DEAREST", "LEAST_SHARE", "LOWEST", "MOST_CHANCE", "WRONG_IN_TOW"),
+    "chance": ("BELIEF_IN_CHANCE",),
     "cluster": ("DIFFERING", "ESTABLISHED", "LARGEST_COMPONENT", "SAMENESS", "STRONGEST"),
     "exact": ("LIKE_NAMES",),
     "link": ("COMPONENT_SLACK", "HARDLY_EVER"),
-    "mixture": ("BELIEF", "HOUSEHOLD_PAIRS", "TWINS"),
+    "mixture": (
+        "BELIEF",
+        "HOUSEHOLD_PAIRS",
+        "MOST_DIFFERENT",
+        "MOST_ELSEWHERE",
+        "MOST_OTHER_NAMES",
+        "MOST_SHARED",
+        "TWINS",
+    ),
     "blocking": ("LARGEST_BLOCK", "CHANCE_PAIRS_PER_RECORD", "LINKING_PAIRS_PER_RECORD"),
     "score": ("RARE",),
     "shared": ("FILLED_IN", "TAIL"),
