@@ -90,6 +90,8 @@ class Steps:
         """Run a step that makes these tables, and write them."""
         wall, cpu = time.perf_counter(), time.process_time()
         names = [f"identity.{table}" for table in tables]
+        for name in names:
+            self._file(name).unlink(missing_ok=True)
         with self.connection(*names) as con:
             for name, select in made(con).items():
                 key = _KEYS.get(name.partition(".")[2], "all")
