@@ -45,6 +45,8 @@ LINKING_PAIRS_PER_RECORD = 12.0
 LEARNING_PAIRS = 4_000_000.0
 # Pairs are counted on about so many records; counts of pairs grow with the square.
 _SAMPLE = 200_000
+# Only to know about how many pairs there are, fewer will do.
+_SMALL_SAMPLE = 60_000
 # Keys read in one go.
 _KEYS_AT_ONCE = 8
 # Pairs expanded at once.
@@ -207,9 +209,9 @@ class _SomeNodeKeys(NodeKeys):
             self._found[expression] = self._every._found[expression][self._mask]
 
 
-def sample_of(keys: NodeKeys) -> NodeKeys:
-    """Return the keys of a sample on which to count: all, where there are not many."""
-    return keys.among(_sampled(keys.nodes, max(1, round(len(keys.nodes) / _SAMPLE))))
+def sample_of(keys: NodeKeys, size: int = _SAMPLE) -> NodeKeys:
+    """Return the keys of about so many nodes on which to count: all, where there are not many."""
+    return keys.among(_sampled(keys.nodes, max(1, round(len(keys.nodes) / size))))
 
 
 def choose_rules(work: Work, keys: NodeKeys) -> Rules:
@@ -362,7 +364,7 @@ def _pairs_of_rule(
 
 def pair_count(keys: NodeKeys, rules: list[BlockingRule]) -> float:
     """Return about how many pairs the rules make, those that several make counted for each."""
-    sample = sample_of(keys)
+    sample = sample_of(keys, _SMALL_SAMPLE)
     scale = len(keys.nodes) / max(len(sample.nodes), 1)
     return sum(_pair_counts(sample, rules, LARGEST_BLOCK / scale)) * scale**2
 

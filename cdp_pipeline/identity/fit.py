@@ -27,7 +27,6 @@ from cdp_pipeline.identity.score import (
     log2_odds,
     names_of,
     nine_digits,
-    node_frequencies,
 )
 from cdp_pipeline.identity.sql import rows
 from cdp_pipeline.identity.work import NODES
@@ -59,8 +58,7 @@ def seen_by(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
     keys: NodeKeys | None = None,
-    *,
-    weighed: bool = False,
+    frequencies: dict[str, NDArray[np.float64]] | None = None,
 ) -> Seen:
     """Look at the data at hand through a model that has learnt classes of pairs.
 
@@ -70,8 +68,8 @@ def seen_by(
     ----------
     keys
         The keys of those nodes, where they are at hand.
-    weighed
-        Whether to see what would be linked, too.
+    frequencies
+        Those of the nodes' values (`node_frequencies`), to see what would be linked, too.
     """
     keys = keys or NodeKeys(con)
     one_in = max(1, round(len(keys.nodes) / NODES_SEEN))
@@ -79,7 +77,9 @@ def seen_by(
     pairs = compare_pairs(con, model.settings, candidates)
     filled = _filled(con, model)
     records = sum(count for _, count in filled)
-    linked, largest = _links(con, model, keys, pairs) if weighed else (None, None)
+    linked, largest = (
+        (None, None) if frequencies is None else _links(model, frequencies, keys, pairs)
+    )
     return Seen(
         nodes=len(keys.nodes),
         pairs=len(pairs),
@@ -97,11 +97,13 @@ def seen_by(
 
 
 def _links(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys, pairs: ComparedPairs
+    model: LinkageModel,
+    frequencies: dict[str, NDArray[np.float64]],
+    keys: NodeKeys,
+    pairs: ComparedPairs,
 ) -> tuple[float, float]:
     """Return the share of pairs that are linked, and of nodes in the largest group they tie."""
     assert model.mixture is not None
-    frequencies = node_frequencies(con, model.frequencies)
     parts = evidence(model.mixture, model.settings, frequencies, pairs, model.calibration)
     linked = np.nansum(parts, axis=1) + log2_odds(model.prior) >= model.threshold
     size = int(keys.nodes.max(initial=-1)) + 1

@@ -26,6 +26,7 @@ from cdp_pipeline.identity.chance import by_chance
 from cdp_pipeline.identity.comparisons import SLIPS
 from cdp_pipeline.identity.score import (
     ComparedPairs,
+    codes_of,
     level_count,
     level_shares,
     log2_odds,
@@ -259,9 +260,8 @@ def sharing(
     mixture: Mixture, columns: IdentityColumns, name: str, pairs: ComparedPairs
 ) -> NDArray[np.float64]:
     """Return how likely each pair is of one person, or shares a column as a household does."""
-    packed = np.ascontiguousarray(pairs.levels).view(f"V{pairs.levels.shape[1]}").ravel()
-    distinct, inverse = np.unique(packed, return_inverse=True)
-    patterns = distinct.view(np.int8).reshape(-1, pairs.levels.shape[1])
+    _, first, inverse = np.unique(codes_of(pairs.levels), return_index=True, return_inverse=True)
+    patterns = pairs.levels[first]
     agreement = {c: [np.array(x) for x in mixture.agreement[c]] for c in (*SAME, *OTHERS)}
     likely = _responsibilities(patterns, mixture.shares, agreement)
     chosen = [(*SAME, *OTHERS).index(c) for c in _sharing(_learnt_in(columns, name))]
@@ -337,9 +337,10 @@ def shared_only(mixture: Mixture, pairs: ComparedPairs) -> ComparedPairs:
 
 def _patterns(levels: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
     """Return the distinct rows of levels and how often each occurs."""
-    packed = np.ascontiguousarray(levels).view(f"V{levels.shape[1]}").ravel()
-    distinct, counts = np.unique(packed, return_counts=True)
-    return distinct.view(np.int8).reshape(-1, levels.shape[1]), counts
+    codes = codes_of(levels)
+    order = np.argsort(codes)
+    starts = np.flatnonzero(np.append(True, codes[order][1:] != codes[order][:-1]))
+    return levels[order[starts]], np.diff(np.append(starts, len(order)))
 
 
 def _classes(

@@ -8,6 +8,7 @@ pairs, or what a level is worth (``mixture``).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,21 @@ class ComparedPairs:
     def where(self, mask: NDArray[Any] | slice) -> ComparedPairs:
         """Return the pairs that a mask, index or slice selects."""
         return ComparedPairs(self.left[mask], self.right[mask], self.levels[mask])
+
+
+def codes_of(levels: NDArray[np.int8]) -> NDArray[Any]:
+    """Return one value per row of levels that is equal where the rows are.
+
+    A number where there is room for one, which sorts many times as fast as bytes.
+    """
+    bases = [int(column.max(initial=0)) + 2 for column in levels.T]
+    if math.prod(bases) >= 1 << 64:
+        return np.ascontiguousarray(levels).view(f"V{levels.shape[1]}").ravel()
+    codes = np.zeros(len(levels), dtype=np.uint64)
+    for column, base in zip(levels.T, bases, strict=True):
+        codes *= np.uint64(base)
+        codes += (column + np.int8(1)).astype(np.uint64)
+    return codes
 
 
 def joined_pairs(parts: list[ComparedPairs]) -> ComparedPairs:

@@ -16,9 +16,9 @@ from cdp_pipeline.identity.blocking import Pairs
 from cdp_pipeline.identity.mixture import evidence
 from cdp_pipeline.identity.score import (
     ComparedPairs,
+    codes_of,
     compare_pairs,
     joined_pairs,
-    level_count,
     log2_odds,
     node_frequencies,
 )
@@ -63,6 +63,11 @@ class Scorer:
             for name, learnt in model.frequencies.items()
         }
 
+    @property
+    def frequencies(self) -> dict[str, NDArray[np.float64]]:
+        """What `node_frequencies` gives for these nodes and this model."""
+        return self._frequencies
+
     def scored(
         self, candidates: Pairs, least: float = -np.inf
     ) -> tuple[ComparedPairs, NDArray[np.float64]]:
@@ -96,16 +101,7 @@ class Scorer:
 
         Pairs are few patterns: each is weighed once.
         """
-        packed, room = np.zeros(len(levels), dtype=np.uint64), 1
-        for position, comparison in enumerate(self._model.settings["comparisons"]):
-            count = level_count(comparison) + 1
-            if room * count >= 1 << 64:
-                packed = np.unique(packed, return_inverse=True)[1].astype(np.uint64)
-                room = len(packed) + 1
-            room *= count
-            packed *= np.uint64(count)
-            packed += (levels[:, position] + np.int8(1)).astype(np.uint64)
-        _, first, pattern = np.unique(packed, return_index=True, return_inverse=True)
+        _, first, pattern = np.unique(codes_of(levels), return_index=True, return_inverse=True)
         nobody = np.zeros(len(first), dtype=np.int32)
         parts = self._evidence(self._rarest, ComparedPairs(nobody, nobody, levels[first]))
         odds = np.nansum(parts, axis=1) + log2_odds(self._model.prior)

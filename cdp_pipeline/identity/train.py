@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
 TRAINING_NODES = "identity_training_nodes"
 # Random pairs from which chance agreement is counted.
-RANDOM_PAIRS = 1_000_000
+RANDOM_PAIRS = 700_000
 # Pairs one round of expectation maximisation looks at.
 EM_PAIRS = 300_000
 # Fewer nodes or candidate pairs than this teach nothing.
@@ -102,7 +102,6 @@ def train(con: duckdb.DuckDBPyConnection, columns: IdentityColumns, *, seed: int
         )
     all_pairs = work.node_count * (work.node_count - 1) / 2 / rules.one_in
     _learn(con, model, work, columns, keys, rules, candidates, all_pairs)
-    model.trained_on = seen_by(con, model, keys, weighed=True)
     return model
 
 
@@ -128,7 +127,9 @@ def _learn(
     }
     _learn_classes(model, believed, columns, pairs, all_pairs, both_known)
     _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in)
-    _calibrate(con, model, keys, rules.testing, pairs)
+    scorer = Scorer(con, model)
+    _calibrate(con, model, scorer, keys, rules.testing, pairs)
+    model.trained_on = seen_by(con, model, keys, scorer.frequencies)
 
 
 def _learn_chance(
@@ -352,6 +353,7 @@ def _learn_frequencies_of_strangers(
 def _calibrate(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
+    scorer: Scorer,
     keys: NodeKeys,
     rules: list[BlockingRule],
     pairs: ComparedPairs,
@@ -360,7 +362,6 @@ def _calibrate(
     mixture = model.mixture
     if mixture is None:
         return
-    frequencies = node_frequencies(con, model.frequencies)
 
     def compared_without(name: str) -> ComparedPairs:
         chosen = [rule for rule in rules if name not in rule.columns]
@@ -370,7 +371,7 @@ def _calibrate(
 
     def odds(some: ComparedPairs) -> NDArray[np.float64]:
         parts = evidence(
-            mixture, model.settings, frequencies, shared_only(mixture, some), Calibration()
+            mixture, model.settings, scorer.frequencies, shared_only(mixture, some), Calibration()
         )
         return np.asarray(np.nansum(parts, axis=1) + log2_odds(mixture.prior))
 
@@ -378,5 +379,5 @@ def _calibrate(
     start = float(model.calibration.of(np.float64(log2_odds(mixture.prior))))
     model.prior = nine_digits(1 / (1 + 2.0**-start))
     # Pairs under even odds have no say in it.
-    _, parts = Scorer(con, model).weighed(pairs, 0.0)
+    _, parts = scorer.weighed(pairs, 0.0)
     model.threshold = threshold_for(odds_of(parts, model.prior), TARGET_PRECISION)
