@@ -59,6 +59,7 @@ def seen_by(
     model: LinkageModel,
     keys: NodeKeys | None = None,
     frequencies: dict[str, NDArray[np.float64]] | None = None,
+    filled: list[tuple[list[bool], int]] | None = None,
 ) -> Seen:
     """Look at the data at hand through a model that has learnt classes of pairs.
 
@@ -70,12 +71,14 @@ def seen_by(
         The keys of those nodes, where they are at hand.
     frequencies
         Those of the nodes' values (`node_frequencies`), to see what would be linked, too.
+    filled
+        What `filled_patterns` gives, where it is at hand.
     """
     keys = keys or NodeKeys(con)
     one_in = max(1, round(len(keys.nodes) / NODES_SEEN))
     candidates = make_pairs(keys, rules_of(model), one_in=one_in)
     pairs = compare_pairs(con, model.settings, candidates)
-    filled = _filled(con, model)
+    filled = filled_patterns(con, model) if filled is None else filled
     records = sum(count for _, count in filled)
     linked, largest = (
         (None, None) if frequencies is None else _links(model, frequencies, keys, pairs)
@@ -133,10 +136,11 @@ def model_fit(
         ``identity.match_weights``, ``identity.unlinkable_records`` and ``identity.linkage_drift``;
         without rows where the model holds exact rules only.
     """
-    today = seen_by(con, model, keys) if model.mixture is not None else None
+    filled = filled_patterns(con, model) if model.mixture is not None else []
+    today = seen_by(con, model, keys, filled=filled) if model.mixture is not None else None
     tables = {
         "identity.match_weights": _weights(model, today),
-        "identity.unlinkable_records": _unlinkable(con, model),
+        "identity.unlinkable_records": _unlinkable(model, filled),
         "identity.linkage_drift": _drift(model, today),
     }
     selects = {}
@@ -191,7 +195,9 @@ def _shares(levels: NDArray[np.int8], count: int) -> list[float]:
     return [nine_digits(float(n) / max(len(levels), 1)) for n in counts]
 
 
-def _filled(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> list[tuple[list[bool], int]]:
+def filled_patterns(
+    con: duckdb.DuckDBPyConnection, model: LinkageModel
+) -> list[tuple[list[bool], int]]:
     """Return which compared columns have a value, and how many records are so."""
     names = names_of(model.settings)
     bits = "0::hugeint" + "".join(
@@ -232,7 +238,7 @@ def _level(seen: Seen | None, name: str, place: int) -> float | None:
     return None if seen is None else _six(seen.levels[name][place + 1])
 
 
-def _unlinkable(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> pa.Table:
+def _unlinkable(model: LinkageModel, filled: list[tuple[list[bool], int]]) -> pa.Table:
     """Return the share of records that a copy of themselves would not reach a weight with.
 
     A copy agrees wherever the record has a value; rare values are not taken into account, so it
@@ -240,7 +246,6 @@ def _unlinkable(con: duckdb.DuckDBPyConnection, model: LinkageModel) -> pa.Table
     """
     found: list[dict[str, Any]] = []
     if model.mixture is not None:
-        filled = _filled(con, model)
         # Where a copy would come from is not known.
         same = [
             -1 if c["output_column_name"] == "source" else level_count(c) - 1
