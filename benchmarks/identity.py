@@ -225,15 +225,23 @@ def sensitivity(names: list[str]) -> list[Figure]:
                     for factor in (0.8, 1.2):
                         # Counts move by one at least: a fifth of a few would round to nothing.
                         step = max(1, round(value * 0.2)) if isinstance(value, int) else value * 0.2
-                        setattr(loaded, number, value + (step if factor > 1 else -step))
+                        moved_to = value + (step if factor > 1 else -step)
+                        _set(number, getattr(loaded, number), moved_to)
                         moved = max(moved, abs(linked(steps, SETS[base])["f1"] - usual))
-                    setattr(loaded, number, value)
+                    _set(number, getattr(loaded, number), value)
                     subject = f"identity.{name.replace(':', '_')}.sensitivity"
                     found.append(
                         figure(f"{subject}.{module}.{number.lower()}", moved, "F1", bar=0.01)
                     )
                     sys.stderr.write(f"{found[-1]['figure']} {moved:.5f}\n")
     return found
+
+
+def _set(number: str, before: float, value: float) -> None:
+    """Set a number wherever a module of identity has taken it over."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("cdp_pipeline.identity.") and vars(module).get(number) == before:
+            setattr(module, number, value)
 
 
 def coverage(count: int) -> list[Figure]:
