@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from benchmarks._churn_backtest import SEED, Backtest, backtest
 from benchmarks.figures import Figure, figure
-from benchmarks.measuring import ROOT
-from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.churn.score import score_churn
-from cdp_pipeline.prediction.churn.train import train_churn
 from cdp_pipeline.prediction.metrics import Judge
 
-SEED = 1
 _COMPLETE_JOURNEY = """
     select
         household_id as customer_id,
@@ -130,18 +126,6 @@ _TABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What was promised on one day, and what came."""
-
-    day: date
-    exported: str
-    horizon_days: int
-    promised: Floats
-    churned: Floats
-    recency_days: Floats
-
-
 def run() -> list[Figure]:
     """Measure every shop."""
     return [row for shop in SHOPS for row in _figures(shop)]
@@ -152,7 +136,7 @@ def _figures(shop: Shop) -> list[Figure]:
     with duckdb.connect() as con:
         for statement in _TABLES:
             con.execute(statement.format(lines=shop.lines.format(data=data))).fetchall()
-        scored = [_scored(con, day, shop.last_on) for day in shop.days]
+        scored = [backtest(con, day, shop.last_on) for day in shop.days]
     worst = max(_judge(test).measures(test.promised)["ece"].value for test in scored)
     return [
         *(_day_figure(shop.name, test) for test in scored),
@@ -166,11 +150,11 @@ def _figures(shop: Shop) -> list[Figure]:
     ]
 
 
-def _judge(test: Scored) -> Judge:
+def _judge(test: Backtest) -> Judge:
     return Judge(test.churned, np.arange(len(test.churned)), seed=SEED)
 
 
-def _day_figure(shop: str, test: Scored) -> Figure:
+def _day_figure(shop: str, test: Backtest) -> Figure:
     """Return the upper end of the paired gain: below zero, the score is surely the worse one."""
     judge = _judge(test)
     measures, gain = judge.measures(test.promised), judge.auc_gain(test.promised, test.recency_days)
@@ -181,50 +165,6 @@ def _day_figure(shop: str, test: Scored) -> Figure:
         bar=0.0,
         direction="up",
         reference=f"{gain.low:+.4f} to it; AUC {measures['auc'].value:.4f}, ECE "
-        f"{measures['ece'].value:.4f}, {test.horizon_days} days, exported {test.exported}",
-    )
-
-
-def _scored(con: duckdb.DuckDBPyConnection, day: date, last_on: date) -> Scored:
-    con.execute(
-        f"create or replace table sources.run_clock as select date '{day}' as as_of_on, "
-        "'UTC' as time_zone, 'USD' as home_currency, 'US' as home_country"
-    ).fetchall()
-    for name in ("churn_horizon", "churn_cutoffs", "churn_features"):
-        query = (ROOT / "dbt_like_sql" / "prediction" / f"{name}.sql").read_text()
-        con.execute(f"create or replace table prediction.{name} as {query}").fetchall()
-    model = train_churn(con, seed=SEED)
-    until = day + timedelta(days=model.horizon_days)
-    if until > last_on:
-        raise RuntimeError(f"{model.horizon_days} days after {day} the purchases have ended")
-    query = score_churn(con, model)["prediction.churn_predictions"]
-    con.execute(f"create or replace table prediction.churn_predictions as {query}").fetchall()
-    rows = con.sql(
-        f"""
-        with buyers as (
-            select customer_id from profiles.orders
-            where ordered_on > date '{day}' and ordered_on <= date '{until}'
-            group by customer_id
-        )
-        select
-            predictions.p_churn,
-            cast(buyers.customer_id is null as double) as churned,
-            cast(features.recency_days as double) as recency_days,
-        from prediction.churn_predictions as predictions
-        inner join prediction.churn_features as features
-            on features.customer_id = predictions.customer_id
-            and features.cutoff_on = predictions.as_of_on
-        left join buyers on buyers.customer_id = predictions.customer_id
-        where predictions.is_scored
-        order by predictions.customer_id
-        """
-    ).fetchnumpy()
-    return Scored(
-        day,
-        model.exported,
-        model.horizon_days,
-        *(
-            np.asarray(rows[name], dtype=np.float64)
-            for name in ("p_churn", "churned", "recency_days")
-        ),
+        f"{measures['ece'].value:.4f}, {test.model.horizon_days} days, "
+        f"exported {test.model.exported}",
     )

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,18 @@ import duckdb
 import numpy as np
 
 from benchmarks import lookalikes, recommendations, rfm, sentiment
+from benchmarks._churn_backtest import SEED, Backtest, backtest
 from benchmarks.figures import Figure, figure
-from benchmarks.measuring import ROOT
 from benchmarks.value import ValueBacktest, value_backtest, value_figures
 from cdp_pipeline.prediction.bgnbd import BetaGeometricNBD, Floats
-from cdp_pipeline.prediction.churn.model import ChurnModel
-from cdp_pipeline.prediction.churn.score import score_churn
-from cdp_pipeline.prediction.churn.train import train_churn
 from cdp_pipeline.prediction.gamma_gamma import GammaGamma
 from cdp_pipeline.prediction.metrics import Judge
 
 MAIN_DAY = date(1998, 4, 1)
 OTHER_DAYS = (date(1997, 10, 20), date(1997, 12, 15), date(1998, 2, 1), date(1998, 3, 15))
+LAST_DAY = date(1998, 6, 30)
 HORIZON_DAYS = 90
 ACTIVE_DAYS = 180
-SEED = 1
 _PAPER = "Fader, Hardie & Lee 2005"
 
 
@@ -139,21 +135,9 @@ def spend_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:
     ]
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """What was promised on a day, and what came."""
-
-    model: ChurnModel
-    promised: Floats
-    churned: Floats
-    recency_days: Floats
-    train_seconds: float
-    score_seconds: float
-
-
 def churn_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:
     """Backtest churn on the day of the references and on four others."""
-    main = backtest(con, MAIN_DAY)
+    main = ninety_days(con, MAIN_DAY)
     main_value = value_backtest(con, MAIN_DAY)
     values: dict[date, ValueBacktest] = {}
     bars = {"all": (0.838, 0.02), "active": (0.725, 0.04)}
@@ -174,56 +158,18 @@ def churn_figures(con: duckdb.DuckDBPyConnection) -> list[Figure]:
     figures.append(figure("prediction.cdnow_all.train_cpu_seconds", main.train_seconds, "s"))
     figures.append(figure("prediction.cdnow_all.score_cpu_seconds", main.score_seconds, "s"))
     for day in OTHER_DAYS:
-        figures += _confirmation(backtest(con, day), day)
+        figures += _confirmation(ninety_days(con, day))
         values[day] = value_backtest(con, day)
     return [*figures, *value_figures({**values, MAIN_DAY: main_value})]
 
 
-def backtest(con: duckdb.DuckDBPyConnection, day: date) -> Backtest:
-    """Train, score and look up the outcome of one day, with the product's own SQL and functions."""
-    con.execute(
-        f"create or replace table sources.run_clock as select date '{day}' as as_of_on, "
-        "'UTC' as time_zone, 'USD' as home_currency, 'US' as home_country"
-    ).fetchall()
-    for name in ("churn_horizon", "churn_cutoffs", "churn_features"):
-        query = (ROOT / "dbt_like_sql" / "prediction" / f"{name}.sql").read_text()
-        con.execute(f"create or replace table prediction.{name} as {query}").fetchall()
-    started = time.process_time()
-    model = train_churn(con, seed=SEED)
-    trained = time.process_time()
-    query = score_churn(con, model)["prediction.churn_predictions"]
-    con.execute(f"create or replace table prediction.churn_predictions as {query}").fetchall()
-    scored = time.process_time()
-    if model.horizon_days != HORIZON_DAYS:
-        raise RuntimeError(f"the horizon on {day} is {model.horizon_days} days, not {HORIZON_DAYS}")
-    rows = con.sql(
-        f"""
-        with buyers as (
-            select customer_id from profiles.orders
-            where ordered_on > date '{day}'
-                and ordered_on <= date '{day + timedelta(days=HORIZON_DAYS)}'
-            group by customer_id
-        )
-        select
-            predictions.p_churn,
-            cast(buyers.customer_id is null as double) as churned,
-            cast(features.recency_days as double) as recency_days,
-        from prediction.churn_predictions as predictions
-        inner join prediction.churn_features as features
-            on features.customer_id = predictions.customer_id
-            and features.cutoff_on = predictions.as_of_on
-        left join buyers on buyers.customer_id = predictions.customer_id
-        order by predictions.customer_id
-        """
-    ).fetchnumpy()
-    return Backtest(
-        model,
-        _floats(rows["p_churn"]),
-        _floats(rows["churned"]),
-        _floats(rows["recency_days"]),
-        trained - started,
-        scored - trained,
-    )
+def ninety_days(con: duckdb.DuckDBPyConnection, day: date) -> Backtest:
+    """Backtest one day, at the horizon that the reference figures belong to."""
+    test = backtest(con, day, LAST_DAY)
+    if test.model.horizon_days != HORIZON_DAYS:
+        found = test.model.horizon_days
+        raise RuntimeError(f"the horizon on {day} is {found} days, not {HORIZON_DAYS}")
+    return test
 
 
 def _group_figures(main: Backtest, group: str, auc_bar: float, ece_bar: float) -> list[Figure]:
@@ -259,7 +205,7 @@ def _group_figures(main: Backtest, group: str, auc_bar: float, ece_bar: float) -
     ]
 
 
-def _confirmation(test: Backtest, day: date) -> list[Figure]:
+def _confirmation(test: Backtest) -> list[Figure]:
     """Return the paired difference to recency on a day that had no part in any choice."""
     figures = []
     for group in ("all", "active"):
@@ -270,7 +216,7 @@ def _confirmation(test: Backtest, day: date) -> list[Figure]:
         measures = judge.measures(promised)
         figures.append(
             figure(
-                f"prediction.cdnow_{group}_{day:%Y_%m_%d}.auc_over_recency",
+                f"prediction.cdnow_{group}_{test.day:%Y_%m_%d}.auc_over_recency",
                 gain.low,
                 "",
                 bar=0.0001,
