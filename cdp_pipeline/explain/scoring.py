@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import Pairs
-from cdp_pipeline.identity.exact import EXACT_EDGES, ExactRule, make_exact_edges
+from cdp_pipeline.identity.blocking import NodeKeys, Pairs
+from cdp_pipeline.identity.exact import ExactRule, exact_edges
 from cdp_pipeline.identity.mixture import evidence, parts_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
@@ -214,13 +214,12 @@ class Scorer:
     def rule(self, left: int, right: int) -> ExactRule | None:
         """Return the strongest exact rule that ties just these two, None where none does."""
         rules = [ExactRule(tuple(c)) for c in self.model.exact]
-        make_exact_edges(self._world, self._work, rules, "identity.shared_identifiers")
+        edges = exact_edges(
+            self._world, self._work, rules, "identity.shared_identifiers", NodeKeys(self._world)
+        )
         ends = sorted((self._node_of(left), self._node_of(right)))
-        found = self._world.sql(
-            f"select min(rule_no) from {EXACT_EDGES}"
-            f" where left_no = {ends[0]} and right_no = {ends[1]}"
-        ).fetchall()[0][0]
-        return None if found is None else rules[found]
+        tying = edges.rule[(edges.left == ends[0]) & (edges.right == ends[1])]
+        return rules[int(tying.min())] if len(tying) else None
 
     def shared_values(self, record: int) -> dict[str, int]:
         """Return the columns whose value too many names hold to decide alone, with how many."""

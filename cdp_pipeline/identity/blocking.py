@@ -21,7 +21,7 @@ import numpy as np
 
 from cdp_pipeline.identity.equal import blocks, blocks_with
 from cdp_pipeline.identity.sql import threads_of
-from cdp_pipeline.identity.work import NODES, Evidence, Work
+from cdp_pipeline.identity.work import NODES, Evidence, Work, key_of, scanned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,22 +138,54 @@ def possible_rules(work: Work) -> list[BlockingRule]:
     return rules
 
 
+def expressions_of(rules: list[BlockingRule]) -> list[str]:
+    """Return all that some rules look at."""
+    return list(dict.fromkeys(e for rule in rules for e in rule.expressions))
+
+
 class NodeKeys:
     """The blocking keys of all nodes as numbers: equal numbers stand for equal keys.
 
     Zero stands for a missing key.
+
+    Parameters
+    ----------
+    con
+        Connection with the nodes.
+    table
+        Table or view with their columns.
+    work
+        What is known of these nodes, where something is.
+    keep_rules
+        Keep the keys of each rule once they are made: for those who look at few nodes of a block,
+        several times, making them is what costs.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, table: str = NODES) -> None:
-        self._con, self._table = con, table
-        self._found: dict[str, NDArray[np.uint64]] = {}
-        numbers = self._scanned("node_no")[0].astype(np.int32)
-        self._order = np.argsort(numbers, kind="stable")
-        self.nodes = numbers[self._order]
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str = NODES,
+        *,
+        work: Work | None = None,
+        keep_rules: bool = False,
+    ) -> None:
+        self._con, self.table = con, table
+        self._found: dict[str, NDArray[np.uint64]] = {} if work is None else dict(work.keys)
+        self._of_rules: dict[tuple[str, ...], NDArray[np.uint64]] | None = (
+            {} if keep_rules else None
+        )
+        self.nodes = scanned(con, table, [])[0] if work is None else work.numbers.nodes
         self.threads = threads_of(con)
 
     def of(self, rule: BlockingRule) -> NDArray[np.uint64]:
-        """Return the rule's key of each node, in the order of `nodes`."""
+        """Return the rule's key of each node, in the order of `nodes`; not to be written to."""
+        if self._of_rules is None:
+            return self._mixed(rule)
+        if rule.expressions not in self._of_rules:
+            self._of_rules[rule.expressions] = self._mixed(rule)
+        return self._of_rules[rule.expressions]
+
+    def _mixed(self, rule: BlockingRule) -> NDArray[np.uint64]:
         total = np.zeros(len(self.nodes), dtype=np.uint64)
         missing = np.zeros(len(self.nodes), dtype=bool)
         for expression in rule.expressions:
@@ -165,7 +197,7 @@ class NodeKeys:
 
     def fetch(self, rules: list[BlockingRule]) -> None:
         """Have all keys of some rules at hand: threads must not share the connection."""
-        self._read(list(dict.fromkeys(e for rule in rules for e in rule.expressions)))
+        self._read(expressions_of(rules))
 
     def single(self, expression: str) -> NDArray[np.uint64]:
         """Return one key of each node."""
@@ -177,9 +209,8 @@ class NodeKeys:
         missing = [e for e in expressions if e not in self._found]
         for begin in range(0, len(missing), _KEYS_AT_ONCE):
             some = missing[begin : begin + _KEYS_AT_ONCE]
-            keys = [f"case when {e} is null then 0::ubigint else hash(kind, {e}) end" for e in some]
-            for expression, key in zip(some, self._scanned(*keys), strict=True):
-                self._found[expression] = key[self._order]
+            keys = scanned(self._con, self.table, [key_of(e) for e in some])[1]
+            self._found.update(zip(some, keys, strict=True))
 
     def among(self, mask: NDArray[np.bool_]) -> NodeKeys:
         """Return the keys of some of the nodes."""
@@ -189,16 +220,12 @@ class NodeKeys:
         """Return the keys of the nodes that hold a value here."""
         return self.among(self.single(expression) != 0)
 
-    def _scanned(self, *expressions: str) -> list[NDArray[np.uint64]]:
-        wanted = ", ".join(f"{e} as found_{place}" for place, e in enumerate(expressions))
-        table = self._con.sql(f"select {wanted} from {self._table}").to_arrow_table()
-        return [column.to_numpy().astype(np.uint64) for column in table.columns]
-
 
 class _SomeNodeKeys(NodeKeys):
     def __init__(self, every: NodeKeys, mask: NDArray[np.bool_]) -> None:
         self._every, self._mask = every, mask
-        self._found = {}
+        self._found, self._of_rules = {}, None
+        self.table = every.table
         self.nodes = every.nodes[mask]
         self.threads = every.threads
 

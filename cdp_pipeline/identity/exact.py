@@ -12,21 +12,21 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys
-from cdp_pipeline.identity.equal import blocks
-from cdp_pipeline.identity.sql import number
-from cdp_pipeline.identity.work import NODES, Evidence, Work, deciding_columns
+from cdp_pipeline.identity.equal import among, blocks, blocks_with
+from cdp_pipeline.identity.sql import rows, shown
+from cdp_pipeline.identity.work import JOINED, NODES, Evidence, Nodes, Work, deciding_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     from numpy.typing import NDArray
 
-EXACT_EDGES = "identity_exact_edges"
 # Two names less alike than this, in whatever order, are different ones.
 LIKE_NAMES = 0.8
 
@@ -63,51 +63,88 @@ def exact_rules(work: Work) -> list[ExactRule]:
     return [ExactRule(columns) for columns in deciding_columns(work.evidence)]
 
 
-def make_exact_edges(
+@dataclass(frozen=True)
+class Edges:
+    """Pairs of node numbers that a rule ties, and which rule it is."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    rule: NDArray[np.int32]
+
+    def where(self, mask: NDArray[Any]) -> Edges:
+        """Return those that a mask or index selects."""
+        return Edges(self.left[mask], self.right[mask], self.rule[mask])
+
+
+def exact_edges(
     con: duckdb.DuckDBPyConnection,
     work: Work,
     rules: list[ExactRule],
     shared: str | None,
-    keys: NodeKeys | None = None,
-) -> int:
-    """Make star edges: each node of a group that agrees is tied to the group's first node.
+    keys: NodeKeys,
+    nodes: Nodes | None = None,
+    touched: NDArray[np.bool_] | None = None,
+) -> Edges:
+    """Return star edges: each node of a group that agrees is tied to the group's first node.
 
     Parameters
     ----------
     rules
-        Strongest first; an edge found by several keeps the first's name.
+        Strongest first.
     shared
         Table with ``identity_column`` and ``value`` of values that no longer decide alone.
     keys
-        The keys of the nodes, where they are at hand.
+        The keys of the nodes.
+    nodes
+        ``identity_nodes``, where it does not hold all nodes.
+    touched
+        Only groups that hold one of these nodes, by place in ``keys.nodes``.
     """
-    keys = keys or NodeKeys(con)
     once = [e for e in work.evidence if e.column.per_person == "one"]
-    usable = {c: _usable(con, keys, c, shared) for c in {c for r in rules for c in r.columns}}
     names = [e.name for e in work.of_kind("given_name", "family_name")]
     kept = [*(e.name for e in once), *names]
-    keys.fetch([BlockingRule(tuple(Key(c, c) for c in (*usable, *kept)))])
+    keys.fetch(looked_at(work.evidence, rules))
+    usable = _usable(con, keys, sorted({c for r in rules for c in r.columns}), shared)
     with ThreadPoolExecutor(keys.threads) as pool:
-        found = pool.map(lambda no: _stars(keys, no, rules[no], usable, kept), range(len(rules)))
+        found = pool.map(
+            lambda no: _stars(keys, no, rules[no], usable, kept, touched), range(len(rules))
+        )
         stars = _joined(list(found), kept)
     doubtful = _may_contradict(keys, stars, len(once), kept, _nameless(names, rules))
     sure = stars.where(~doubtful)
-    agreeing = _not_contradicting(con, keys, stars.where(doubtful), once, names, rules)
-    edges = pa.table(
-        {
-            "left_no": np.concatenate((keys.nodes[sure.first], agreeing["left_no"])),
-            "right_no": np.concatenate((keys.nodes[sure.other], agreeing["right_no"])),
-            "rule_no": np.concatenate((sure.rule, agreeing["rule_no"])),
-        }
+    agreeing = _not_contradicting(con, keys, nodes, stars.where(doubtful), once, names, rules)
+    return Edges(
+        np.concatenate((keys.nodes[sure.first], agreeing.left)),
+        np.concatenate((keys.nodes[sure.other], agreeing.right)),
+        np.concatenate((sure.rule, agreeing.rule)),
     )
-    con.register("identity_agreeing", edges)
-    con.execute(
-        f"""create or replace temp table {EXACT_EDGES} as
-        select left_no, right_no, min(rule_no) as rule_no from identity_agreeing
-        group by left_no, right_no order by left_no, right_no"""
-    )
-    con.unregister("identity_agreeing")
-    return number(con, f"select count(*) from {EXACT_EDGES}")
+
+
+def looked_at(evidence: Sequence[Evidence], rules: list[ExactRule]) -> list[BlockingRule]:
+    """Return the keys that exact rules look at, and those of columns that could contradict them."""
+    kept = [e.name for e in evidence if e.column.per_person == "one"]
+    kept += [e.name for e in evidence if e.column.kind in ("given_name", "family_name")]
+    return [*(_as_blocking(rule) for rule in rules), *(BlockingRule((Key(c, c),)) for c in kept)]
+
+
+def strongest(edges: Edges) -> Edges:
+    """Return each edge once, with the strongest rule that found it, sorted."""
+    order = np.lexsort((edges.rule, edges.right, edges.left))
+    edges = edges.where(order)
+    differs = (edges.left[1:] != edges.left[:-1]) | (edges.right[1:] != edges.right[:-1])
+    return edges.where(np.append(True, differs)[: len(edges.left)])
+
+
+def agreeing_with(
+    keys: NodeKeys, rules: list[ExactRule], changed: NDArray[np.bool_], gone: NodeKeys
+) -> NDArray[np.bool_]:
+    """Return which nodes agree by any rule with a changed node, or with one that is gone."""
+    touched = changed.copy()
+    for rule in rules:
+        blocking = _as_blocking(rule)
+        found, its = keys.of(blocking), gone.of(blocking)
+        touched[among(found, np.concatenate((found[changed], its)))] = True
+    return touched
 
 
 @dataclass(frozen=True)
@@ -136,11 +173,16 @@ class _Stars:
 
 
 def _stars(
-    keys: NodeKeys, no: int, rule: ExactRule, usable: dict[str, NDArray[np.bool_]], kept: list[str]
+    keys: NodeKeys,
+    no: int,
+    rule: ExactRule,
+    usable: dict[str, NDArray[np.bool_]],
+    kept: list[str],
+    touched: NDArray[np.bool_] | None,
 ) -> _Stars:
-    agreeing = keys.of(BlockingRule(tuple(Key(c, c) for c in rule.columns)))
-    agreeing[~np.logical_and.reduce([usable[c] for c in rule.columns])] = 0
-    order, ends = blocks(agreeing)
+    fit = np.logical_and.reduce([usable[c] for c in rule.columns])
+    agreeing = np.where(fit, keys.of(_as_blocking(rule)), np.uint64(0))
+    order, ends = blocks(agreeing) if touched is None else blocks_with(agreeing, touched)
     starts, widths = ends[:-1], np.diff(ends)
     firsts = np.repeat(order[starts], widths)
     others = order != firsts
@@ -183,63 +225,66 @@ def _may_contradict(
 def _not_contradicting(
     con: duckdb.DuckDBPyConnection,
     keys: NodeKeys,
+    nodes: Nodes | None,
     stars: _Stars,
     once: list[Evidence],
     names: list[str],
     rules: list[ExactRule],
-) -> dict[str, NDArray[np.int32]]:
+) -> Edges:
     """Return the edges whose values differ by slips only, or not in every name."""
     kept = [*(e.name for e in once), *names]
-    nodes = np.append(keys.nodes, np.int32(-1))
-    columns = {f"first_{name}": nodes[stars.holders[:, c]] for c, name in enumerate(kept)}
-    con.register(
-        "identity_doubtful",
-        pa.table(
-            {
-                "left_no": nodes[stars.first],
-                "right_no": nodes[stars.other],
-                "rule_no": stars.rule,
-                **columns,
-            }
-        ),
-    )
+    numbers = np.append(keys.nodes, np.int32(-1))
+    holders = {f"first_{name}": numbers[stars.holders[:, c]] for c, name in enumerate(kept)}
+    other = numbers[stars.other]
+    if nodes is not None:
+        nodes.need(other, *(held[held >= 0] for held in holders.values()))
+    doubtful = {"left_no": numbers[stars.first], "right_no": other, "rule_no": stars.rule}
     joins = "".join(
         f" left join {NODES} as first_{name} on s.first_{name} = first_{name}.node_no"
         for name in kept
     )
     agree = "".join(_agrees(e) for e in once) + _same_name(names, rules)
-    found = con.sql(
-        f"""select s.left_no, s.right_no, s.rule_no
-        from identity_doubtful as s inner join {NODES} as n on s.right_no = n.node_no {joins}
-        where true {agree}"""
-    ).to_arrow_table()
-    con.unregister("identity_doubtful")
-    return {name: found[name].to_numpy() for name in ("left_no", "right_no", "rule_no")}
+    with shown(con, "identity_doubtful", doubtful | holders):
+        found = con.sql(
+            f"""select s.left_no, s.right_no, s.rule_no
+            from identity_doubtful as s inner join {NODES} as n on s.right_no = n.node_no {joins}
+            where true {agree}"""
+        ).to_arrow_table()
+    return Edges(*(found[name].to_numpy() for name in ("left_no", "right_no", "rule_no")))
 
 
 def _usable(
-    con: duckdb.DuckDBPyConnection, keys: NodeKeys, column: str, shared: str | None
-) -> NDArray[np.bool_]:
-    """Return which nodes have a value in a column that may decide."""
-    fit = keys.single(column) != 0
-    refused = []
-    if column == "given_name":
-        refused.append(f"select node_no from {NODES} where length(given_name) <= 1")
-    if shared is not None:
-        refused.append(
-            f"select n.node_no from {NODES} as n inner join {shared} as s"
-            f" on s.identity_column = '{column}' and s.value = cast(n.{column} as varchar)"
-        )
-    for query in refused:
-        found = con.sql(query).to_arrow_table()["node_no"].to_numpy()
-        fit[np.searchsorted(keys.nodes, found)] = False
-    return np.asarray(fit)
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, columns: list[str], shared: str | None
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which nodes have a value that may decide, by column."""
+    fit = {c: keys.single(_deciding(c)) != 0 for c in columns}
+    listed = [] if shared is None else rows(con, f"select distinct identity_column from {shared}")
+    for column in {column for (column,) in listed} & fit.keys():
+        values = f"select value from {shared} where identity_column = '{column}'"
+        fit[column][holding(con, keys, column, values)] = False
+    return fit
 
 
-def exact_groups(con: duckdb.DuckDBPyConnection, size: int) -> NDArray[np.int32]:
-    """Return for each node number the smallest node number of its exact group."""
-    edges = con.sql(f"select left_no, right_no from {EXACT_EDGES}").to_arrow_table()
-    return smallest_of_component(size, edges["left_no"].to_numpy(), edges["right_no"].to_numpy())
+def holding(
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, column: str, values: str
+) -> NDArray[np.int64]:
+    """Return the places of the nodes that hold one of the values a query gives as ``value``."""
+    table = con.table(keys.table)
+    kind_of_value = dict(zip(table.columns, table.types, strict=True))[column]
+    wanted = con.sql(
+        f"""select hash(kinds.kind, try_cast(given.value as {kind_of_value})) as found
+        from ({values}) as given, (select distinct kind from {JOINED}) as kinds"""
+    ).to_arrow_table()
+    return among(keys.single(_deciding(column)), wanted["found"].to_numpy())
+
+
+def _deciding(column: str) -> str:
+    """Return what of a column has to be equal: an initial is no name to decide by."""
+    return f"case when length({column}) > 1 then {column} end" if column == "given_name" else column
+
+
+def _as_blocking(rule: ExactRule) -> BlockingRule:
+    return BlockingRule(tuple(Key(c, _deciding(c)) for c in rule.columns))
 
 
 def smallest_of_component(

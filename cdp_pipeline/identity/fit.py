@@ -29,14 +29,16 @@ from cdp_pipeline.identity.score import (
     nine_digits,
 )
 from cdp_pipeline.identity.sql import rows
-from cdp_pipeline.identity.work import NODES
+from cdp_pipeline.identity.work import JOINED
 
 if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from cdp_pipeline.identity.work import Nodes
+
 # The candidate pairs of about so many distinct records are looked at.
-NODES_SEEN = 20_000
+NODES_SEEN = 10_000
 # With fewer distinct records or candidate pairs on either day, drift cannot be told from chance.
 LEAST_TO_COMPARE = 200
 # Population stability index of a column: to the first calm, to the second worth a watch; beyond,
@@ -60,6 +62,7 @@ def seen_by(
     keys: NodeKeys | None = None,
     frequencies: dict[str, NDArray[np.float64]] | None = None,
     filled: list[tuple[list[bool], int]] | None = None,
+    nodes: Nodes | None = None,
 ) -> Seen:
     """Look at the data at hand through a model that has learnt classes of pairs.
 
@@ -73,10 +76,14 @@ def seen_by(
         Those of the nodes' values (`node_frequencies`), to see what would be linked, too.
     filled
         What `filled_patterns` gives, where it is at hand.
+    nodes
+        ``identity_nodes``, where it does not hold all nodes.
     """
     keys = keys or NodeKeys(con)
     one_in = max(1, round(len(keys.nodes) / NODES_SEEN))
     candidates = make_pairs(keys, rules_of(model), one_in=one_in)
+    if nodes is not None:
+        nodes.need(candidates.left, candidates.right)
     pairs = compare_pairs(con, model.settings, candidates)
     filled = filled_patterns(con, model) if filled is None else filled
     records = sum(count for _, count in filled)
@@ -119,7 +126,10 @@ def _links(
 
 
 def model_fit(
-    con: duckdb.DuckDBPyConnection, model: LinkageModel, keys: NodeKeys | None = None
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    keys: NodeKeys | None = None,
+    nodes: Nodes | None = None,
 ) -> dict[str, str]:
     """Return what a model's page shows of it on today's data.
 
@@ -129,6 +139,8 @@ def model_fit(
     ----------
     keys
         The keys of those nodes, where they are at hand.
+    nodes
+        ``identity_nodes``, where it does not hold all nodes.
 
     Returns
     -------
@@ -137,7 +149,9 @@ def model_fit(
         without rows where the model holds exact rules only.
     """
     filled = filled_patterns(con, model) if model.mixture is not None else []
-    today = seen_by(con, model, keys, filled=filled) if model.mixture is not None else None
+    today = None
+    if model.mixture is not None:
+        today = seen_by(con, model, keys, filled=filled, nodes=nodes)
     tables = {
         "identity.match_weights": _weights(model, today),
         "identity.unlinkable_records": _unlinkable(model, filled),
@@ -200,15 +214,9 @@ def filled_patterns(
 ) -> list[tuple[list[bool], int]]:
     """Return which compared columns have a value, and how many records are so."""
     names = names_of(model.settings)
-    bits = "0::hugeint" + "".join(
-        f" + case when {name} is null then 0 else {1 << place} end"
-        for place, name in enumerate(names)
-    )
-    query = f"select {bits} as has, sum(record_count) from {NODES} group by has order by has"
-    return [
-        ([bool(has >> place & 1) for place in range(len(names))], int(count))
-        for has, count in rows(con, query)
-    ]
+    has = ", ".join(f"{name} is not null as has_{place}" for place, name in enumerate(names))
+    found = rows(con, f"select {has}, count(*) from {JOINED} group by all order by all")
+    return [(list(pattern), count) for *pattern, count in found]
 
 
 def _weights(model: LinkageModel, today: Seen | None) -> pa.Table:

@@ -25,9 +25,17 @@ import numpy as np
 
 from cdp_pipeline.identity import blocking
 from cdp_pipeline.identity.blocking import BlockingRule, NodeKeys, Pairs, make_pairs
-from cdp_pipeline.identity.equal import blocks_with
-from cdp_pipeline.identity.exact import smallest_of_component
-from cdp_pipeline.identity.work import EARLIER_NODES, Work, earlier_numbers, make_earlier_nodes
+from cdp_pipeline.identity.equal import blocks, equal_positions, perhaps_among
+from cdp_pipeline.identity.exact import (
+    Edges,
+    ExactRule,
+    agreeing_with,
+    exact_edges,
+    holding,
+    smallest_of_component,
+)
+from cdp_pipeline.identity.sql import rows
+from cdp_pipeline.identity.work import EARLIER_NODES, earlier_numbers, make_earlier_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumns
+    from cdp_pipeline.identity.work import Nodes, Numbers, Work
 
     Tie = Callable[[Pairs], tuple[Pairs, NDArray[np.float64]]]
 
@@ -64,82 +73,221 @@ class Known:
 
 
 @dataclass(frozen=True)
-class _Before:
-    """An earlier linking, with its own node numbers."""
+class Earlier:
+    """An earlier linking beside today's nodes. Nodes are named by their numbers of then.
+
+    Attributes
+    ----------
+    nodes
+        Its nodes.
+    groups, clusters
+        Exact group and cluster of each node by its number.
+    edges
+        The exact ties.
+    pairs, odds
+        The scored pairs that were kept.
+    new_number, old_number
+        Today's number of each node that is as it was, by its number of then, and the other way
+        round; -1 elsewhere.
+    gone
+        The nodes that are not as they were.
+    """
 
     nodes: NDArray[np.int32]
     groups: NDArray[np.int32]
     clusters: NDArray[np.int32]
+    edges: Edges
     pairs: Pairs
     odds: NDArray[np.float64]
+    new_number: NDArray[np.int32]
+    old_number: NDArray[np.int32]
+    gone: NDArray[np.int32]
 
 
-def has_earlier(con: duckdb.DuckDBPyConnection, version: str) -> bool:
-    """Return whether the connection shows an earlier linking by this version of the model."""
-    shown = con.sql(
-        "select count(*) from information_schema.tables"
-        " where table_schema = 'earlier' and table_name = 'linkage_model'"
-    ).fetchall()
-    if not shown[0][0]:
-        return False
-    found = con.sql("select model_version from earlier.linkage_model").fetchall()
-    return bool(found == [(version,)])
-
-
-def still_known(
+def earlier_linking(
     con: duckdb.DuckDBPyConnection,
+    version: str,
     columns: IdentityColumns,
     work: Work,
-    keys: NodeKeys,
-    rules: list[BlockingRule],
-    groups: NDArray[np.int32],
     needed: list[str],
-    least: float,
-    ties: Tie,
-) -> Known | None:
-    """Return what an earlier linking found that still holds; None where there is none to use.
+    rules: list[ExactRule],
+) -> Earlier | None:
+    """Return an earlier linking by this version of the model, where the connection shows one.
 
-    Reads ``earlier.standardised_records``, ``earlier.standardised_attributes``,
-    ``earlier.record_pairs`` and ``earlier.linked_clusters``, which the same model made
-    (`has_earlier`).
+    Reads the schema ``earlier``: ``linkage_model``, and ``standardised_records``,
+    ``standardised_attributes``, ``shared_identifiers``, ``record_pairs`` and ``linked_clusters`` of
+    that day. None as well where it knew other columns or so few of today's nodes that linking
+    everything is quicker.
 
     Parameters
     ----------
-    keys, rules
-        Today's nodes, and the rules that bring candidates together.
-    groups
-        Exact group of each node by its number.
     needed
         The columns the model has learnt.
+    rules
+        The exact rules.
+    """
+    if not _has_earlier(con, version):
+        return None
+    numbers = earlier_numbers(con, columns, work.evidence, needed)
+    if numbers is None:
+        return None
+    now, before = equal_positions(work.numbers.same_node, numbers.same_node)
+    if not len(now) or len(now) < LEAST_KNOWN * work.node_count:
+        return None
+    return _read(con, work.numbers, numbers, now, before, rules)
+
+
+def _has_earlier(con: duckdb.DuckDBPyConnection, version: str) -> bool:
+    shown = rows(
+        con,
+        "select count(*) from information_schema.tables"
+        " where table_schema = 'earlier' and table_name = 'linkage_model'",
+    )
+    if not shown[0][0]:
+        return False
+    return rows(con, "select model_version from earlier.linkage_model") == [(version,)]
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+    today: Numbers,
+    numbers: Numbers,
+    now: NDArray[np.int64],
+    before: NDArray[np.int64],
+    rules: list[ExactRule],
+) -> Earlier | None:
+    """Read the earlier linking; None where nodes that are the same stand in another order."""
+    nodes, its = today.nodes, numbers.nodes
+    old_number = np.full(int(nodes[-1]) + 1, -1, dtype=np.int32)
+    old_number[nodes[now]] = its[before]
+    new_number = np.full(int(numbers.record_no[-1]) + 1, -1, dtype=np.int32)
+    new_number[its[before]] = nodes[now]
+    if (np.diff(old_number[old_number >= 0]) < 0).any():
+        return None
+    clusters = np.full(len(new_number), -1, dtype=np.int32)
+    table = con.sql("select record_no, cluster_no from earlier.linked_clusters").to_arrow_table()
+    clusters[table["record_no"].to_numpy()] = table["cluster_no"].to_numpy()
+    names = {rule.name: no for no, rule in enumerate(rules)}
+    table = con.sql(
+        "select left_record_no, right_record_no, match_weight is null as is_exact,"
+        " coalesce(match_weight, 0) as odds, how from earlier.record_pairs"
+    ).to_arrow_table()
+    how = table["how"].combine_chunks().dictionary_encode()
+    rule_of = np.array([names.get(h, -1) for h in how.dictionary.to_pylist()], dtype=np.int32)
+    rule = rule_of[how.indices.to_numpy()]
+    left, right = table["left_record_no"].to_numpy(), table["right_record_no"].to_numpy()
+    exact = table["is_exact"].to_numpy(zero_copy_only=False).astype(bool)
+    return Earlier(
+        nodes=its,
+        groups=smallest_of_component(len(new_number), left[exact], right[exact]),
+        clusters=clusters,
+        edges=Edges(left, right, rule).where(rule >= 0),
+        pairs=Pairs(left[~exact], right[~exact]),
+        odds=table["odds"].to_numpy()[~exact],
+        new_number=new_number,
+        old_number=old_number,
+        gone=np.setdiff1d(its, its[before], assume_unique=True),
+    )
+
+
+def edges_of(
+    con: duckdb.DuckDBPyConnection,
+    earlier: Earlier,
+    gone: NodeKeys,
+    work: Work,
+    rules: list[ExactRule],
+    keys: NodeKeys,
+    nodes: Nodes,
+) -> Edges:
+    """Return all exact edges: today's around what has changed, and the others as they were.
+
+    An edge follows from the nodes that agree with one of its ends. Where none of those is new or
+    gone, and no value of theirs became shared or ceased to be, the edge is as it was.
+
+    Parameters
+    ----------
+    gone
+        The keys of the nodes that are gone.
+    """
+    changed = earlier.old_number[keys.nodes] < 0
+    changed[_with_turned_values(con, keys, rules)] = True
+    touched = agreeing_with(keys, rules, changed, gone)
+    around = exact_edges(con, work, rules, "identity.shared_identifiers", keys, nodes, touched)
+    is_touched = np.zeros(len(earlier.old_number), dtype=bool)
+    is_touched[keys.nodes[touched]] = True
+    around = around.where(is_touched[around.left] | is_touched[around.right])
+    left = earlier.new_number[earlier.edges.left]
+    right = earlier.new_number[earlier.edges.right]
+    same = (left >= 0) & (right >= 0) & ~is_touched[left] & ~is_touched[right]
+    return Edges(
+        np.concatenate((left[same], around.left)),
+        np.concatenate((right[same], around.right)),
+        np.concatenate((earlier.edges.rule[same], around.rule)),
+    )
+
+
+def _with_turned_values(
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, rules: list[ExactRule]
+) -> NDArray[np.int64]:
+    """Return the places of nodes whose value became shared by too many, or ceased to be."""
+    now, then = (
+        f"select identity_column, value from {schema}.shared_identifiers"
+        for schema in ("identity", "earlier")
+    )
+    turned_values = f"({now} except {then}) union all ({then} except {now})"
+    turned = {name for name, _ in rows(con, turned_values)}
+    found = [
+        holding(
+            con,
+            keys,
+            column,
+            f"select value from ({turned_values}) where identity_column = '{column}'",
+        )
+        for column in sorted(turned & {column for rule in rules for column in rule.columns})
+    ]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *found])
+
+
+def keys_of_gone(con: duckdb.DuckDBPyConnection, earlier: Earlier, work: Work) -> NodeKeys:
+    """Return the keys of the nodes that are gone."""
+    make_earlier_nodes(con, work.evidence, earlier.gone)
+    return NodeKeys(con, EARLIER_NODES)
+
+
+def still_known(
+    earlier: Earlier,
+    gone: NodeKeys,
+    keys: NodeKeys,
+    rules: list[BlockingRule],
+    groups: NDArray[np.int32],
+    least: float,
+    ties: Tie,
+) -> Known | None:
+    """Return what an earlier linking found that still holds; None where that cannot be told.
+
+    Parameters
+    ----------
+    gone, keys
+        The keys of the nodes that are gone, and of today's.
+    rules
+        The rules that bring candidates together.
+    groups
+        Exact group of each node by its number.
     least
         Odds from which a pair ties a component together.
     ties
         Gives of candidate pairs those that may tie a component together, and their odds.
     """
-    numbers = earlier_numbers(con, columns, work.evidence, needed)
-    if numbers is None:
-        return None
-    common, now, before = np.intersect1d(
-        work.numbers.same_node, numbers.same_node, assume_unique=True, return_indices=True
-    )
-    if len(common) < LEAST_KNOWN * len(keys.nodes):
-        return None
-    found = _read(con, numbers.nodes)
-    size, size_before = len(groups), len(found.groups)
-    new_number = np.full(size_before, -1, dtype=np.int32)
-    new_number[numbers.nodes[before]] = keys.nodes[now]
-    old_number = np.full(size, -1, dtype=np.int32)
-    old_number[keys.nodes[now]] = numbers.nodes[before]
-    fresh = _in_other_groups(keys.nodes, groups, old_number, found)
+    size = len(groups)
+    new_number, old_number = earlier.new_number, earlier.old_number
+    fresh = _in_other_groups(keys.nodes, groups, earlier)
     seeds = fresh.copy()
-    left, right = new_number[found.pairs.left], new_number[found.pairs.right]
-    tying = found.odds >= least
+    left, right = new_number[earlier.pairs.left], new_number[earlier.pairs.right]
+    tying = earlier.odds >= least
     is_lost = tying & ((left < 0) | (right < 0) | fresh[left] | fresh[right])
     for one, other in ((left, is_lost & (left >= 0)), (right, is_lost & (right >= 0))):
         seeds[one[other]] = True
-    gone = np.setdiff1d(numbers.nodes, numbers.nodes[before], assume_unique=True)
-    make_earlier_nodes(con, work.evidence, gone)
-    seeds[_in_turned_blocks(con, keys, rules, old_number)] = True
+    seeds[_in_turned_blocks(keys, gone, rules, old_number)] = True
     new_pairs, _ = ties(make_pairs(keys, rules, groups=groups, touching=fresh[keys.nodes]))
     there = (left >= 0) & (right >= 0)
     tied = there & tying
@@ -154,44 +302,20 @@ def still_known(
     keep = there & ~anew[left] & ~anew[right]
     known = keys.nodes[~anew[keys.nodes]]
     clusters = np.full(size, -1, dtype=np.int32)
-    clusters[known] = new_number[found.clusters[old_number[known]]]
+    clusters[known] = new_number[earlier.clusters[old_number[known]]]
     if (clusters[known] < 0).any():
         return None
-    return Known(anew[keys.nodes], clusters, Pairs(left[keep], right[keep]), found.odds[keep])
-
-
-def _read(con: duckdb.DuckDBPyConnection, nodes: NDArray[np.int32]) -> _Before:
-    """Read the earlier linking."""
-    size = int(con.sql("select max(record_no) + 1 from earlier.linked_clusters").fetchall()[0][0])
-    clusters = np.full(size, -1, dtype=np.int32)
-    table = con.sql("select record_no, cluster_no from earlier.linked_clusters").to_arrow_table()
-    clusters[table["record_no"].to_numpy()] = table["cluster_no"].to_numpy()
-    table = con.sql(
-        "select left_record_no, right_record_no, match_weight is null as is_exact,"
-        " coalesce(match_weight, 0) as odds from earlier.record_pairs"
-    ).to_arrow_table()
-    left, right = table["left_record_no"].to_numpy(), table["right_record_no"].to_numpy()
-    exact = table["is_exact"].to_numpy(zero_copy_only=False).astype(bool)
-    return _Before(
-        nodes,
-        smallest_of_component(size, left[exact], right[exact]),
-        clusters,
-        Pairs(left[~exact], right[~exact]),
-        table["odds"].to_numpy()[~exact],
-    )
+    return Known(anew[keys.nodes], clusters, Pairs(left[keep], right[keep]), earlier.odds[keep])
 
 
 def _in_other_groups(
-    nodes: NDArray[np.int32],
-    groups: NDArray[np.int32],
-    old_number: NDArray[np.int32],
-    before: _Before,
+    nodes: NDArray[np.int32], groups: NDArray[np.int32], earlier: Earlier
 ) -> NDArray[np.bool_]:
     """Return, by node number, which nodes are new or in an exact group with other members."""
-    size = len(groups)
+    size, old_number = len(groups), earlier.old_number
     width = np.bincount(groups[nodes], minlength=size)
-    width_before = np.bincount(before.groups[before.nodes], minlength=len(before.groups))
-    old_group = np.where(old_number[nodes] >= 0, before.groups[old_number[nodes]], -1)
+    width_before = np.bincount(earlier.groups[earlier.nodes], minlength=len(earlier.groups))
+    old_group = np.where(old_number[nodes] >= 0, earlier.groups[old_number[nodes]], -1)
     lowest = np.full(size, np.iinfo(np.int32).max, dtype=np.int32)
     highest = np.full(size, -1, dtype=np.int32)
     np.minimum.at(lowest, groups[nodes], old_group)
@@ -204,13 +328,12 @@ def _in_other_groups(
 
 
 def _in_turned_blocks(
-    con: duckdb.DuckDBPyConnection,
     keys: NodeKeys,
+    gone: NodeKeys,
     rules: list[BlockingRule],
     old_number: NDArray[np.int32],
 ) -> NDArray[np.int32]:
     """Return the nodes of blocks that became too large to make pairs of, or ceased to be."""
-    gone = NodeKeys(con, EARLIER_NODES)
     keys.fetch(rules)
     gone.fetch(rules)
     is_new = old_number[keys.nodes] < 0
@@ -222,17 +345,17 @@ def _in_turned_blocks(
 def _turned(
     keys: NodeKeys, gone: NodeKeys, is_new: NDArray[np.bool_], rule: BlockingRule
 ) -> NDArray[np.int32]:
-    count = len(keys.nodes)
-    both = np.concatenate((keys.of(rule), gone.of(rule)))
-    changed = np.append(is_new, np.ones(len(gone.nodes), dtype=bool))
-    order, ends = blocks_with(both, changed)
+    today, its = keys.of(rule), gone.of(rule)
+    some = perhaps_among(today, np.concatenate((today[is_new], its)))
+    both = np.concatenate((today[some], its))
+    order, ends = blocks(both)
     if not len(order):
         return np.zeros(0, dtype=np.int32)
     starts, widths = ends[:-1], np.diff(ends)
-    today = np.add.reduceat((order < count).astype(np.int64), starts)
-    added = np.add.reduceat((changed[order] & (order < count)).astype(np.int64), starts)
-    before = widths - added
+    is_today = order < len(some)
+    is_added = is_today & np.append(is_new[some], np.zeros(len(its), dtype=bool))[order]
+    now = np.add.reduceat(is_today.astype(np.int64), starts)
+    before = widths - np.add.reduceat(is_added.astype(np.int64), starts)
     largest = blocking.LARGEST_BLOCK
-    turned = np.repeat((today > largest) != (before > largest), widths)
-    members = order[turned]
-    return np.asarray(keys.nodes[members[members < count]])
+    turned = np.repeat((now > largest) != (before > largest), widths)
+    return np.asarray(keys.nodes[some[order[turned & is_today]]])

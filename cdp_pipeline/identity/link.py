@@ -6,23 +6,28 @@ belong here: learning (``train``), ids that outlive a run (``ids``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
-from cdp_pipeline.identity.blocking import NodeKeys, Pairs, make_pairs
+from cdp_pipeline.identity.blocking import NodeKeys, Pairs, expressions_of, make_pairs
 from cdp_pipeline.identity.cluster import STRONGEST, Ties, components, linked_clusters
 from cdp_pipeline.identity.exact import (
-    EXACT_EDGES,
     ExactRule,
-    exact_groups,
-    make_exact_edges,
+    exact_edges,
+    looked_at,
+    smallest_of_component,
+    strongest,
 )
 from cdp_pipeline.identity.fit import model_fit, rules_of
-from cdp_pipeline.identity.incremental import has_earlier, still_known
+from cdp_pipeline.identity.incremental import (
+    earlier_linking,
+    edges_of,
+    keys_of_gone,
+    still_known,
+)
 from cdp_pipeline.identity.mixture import parts_of
+from cdp_pipeline.identity.outcome import LEAST_PROBABILITY, Linked, tables_of
 from cdp_pipeline.identity.score import (
     ComparedPairs,
     joined_pairs,
@@ -30,13 +35,21 @@ from cdp_pipeline.identity.score import (
     names_of,
 )
 from cdp_pipeline.identity.scorer import Scorer, odds_of
-from cdp_pipeline.identity.work import RECORD_NODES, Evidence, Work, prepare_work
+from cdp_pipeline.identity.work import (
+    DISTINCT_RECORDS,
+    Evidence,
+    Nodes,
+    Work,
+    evidence_of,
+    number_records,
+)
 
 if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumns
+    from cdp_pipeline.identity.incremental import Earlier
     from cdp_pipeline.identity.mixture import Mixture
     from cdp_pipeline.identity.model import LinkageModel
 
@@ -46,18 +59,6 @@ LINKED_ANEW = "identity_linked_anew"
 COMPONENT_SLACK = 2.0
 # A difference in a column that so few matches show contradicts that two clusters are one.
 HARDLY_EVER = 0.02
-# Pairs less likely than this are not kept.
-LEAST_PROBABILITY = 0.01
-
-
-@dataclass(frozen=True)
-class Linked:
-    """The outcome: cluster by node, scored pairs of nodes, and how many nodes were linked anew."""
-
-    clusters: NDArray[np.int32]
-    pairs: Pairs
-    odds: NDArray[np.float64]
-    anew: int
 
 
 def link(
@@ -77,48 +78,78 @@ def link(
         the exact ties), ``identity.record_clusters`` (one row per record), and how the model fits
         today's data (see `model_fit`).
     """
-    work = prepare_work(con, columns, names_of(model.settings))
+    needed = names_of(model.settings)
     rules = [ExactRule(tuple(c)) for c in model.exact]
-    keys = NodeKeys(con)
-    make_exact_edges(con, work, rules, "identity.shared_identifiers", keys)
-    groups = exact_groups(con, int(keys.nodes.max(initial=-1)) + 1)
-    linked = _link_nodes(con, model, columns, groups, work, keys)
+    evidence = evidence_of(con, columns, needed)
+    wanted = expressions_of([*rules_of(model), *looked_at(evidence, rules)])
+    work = number_records(con, evidence, wanted)
+    nodes = Nodes(con, work)
+    earlier = None
+    if model.mixture is not None:
+        earlier = earlier_linking(con, model.version, columns, work, needed, rules)
+    if earlier is None:
+        nodes.need_all()
+        keys = NodeKeys(con, work=work)
+        edges = exact_edges(con, work, rules, "identity.shared_identifiers", keys)
+    else:
+        keys = NodeKeys(con, DISTINCT_RECORDS, work=work, keep_rules=True)
+        gone = keys_of_gone(con, earlier, work)
+        edges = edges_of(con, earlier, gone, work, rules, keys, nodes)
+    edges = strongest(edges)
+    groups = smallest_of_component(int(keys.nodes.max(initial=-1)) + 1, edges.left, edges.right)
+    if model.mixture is None:
+        linked = _exact_only(groups)
+    elif earlier is None:
+        linked = _link_nodes(con, model, groups, work, keys)
+    else:
+        linked = _link_what_is_new(con, model, groups, work, keys, nodes, earlier, gone)
     con.execute(
         f"create or replace temp table {LINKED_ANEW} as"
         f" select {linked.anew} as linked_anew, {len(keys.nodes)} as nodes"
     )
-    return _tables(con, rules, linked, groups) | model_fit(con, model, keys)
+    tables = tables_of(con, work.numbers, rules, edges, linked)
+    return tables | model_fit(con, model, keys, nodes)
 
 
 def _link_nodes(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
-    columns: IdentityColumns,
     groups: NDArray[np.int32],
     work: Work,
     keys: NodeKeys,
 ) -> Linked:
+    """Link all nodes."""
+    candidates = make_pairs(keys, rules_of(model), groups=groups)
+    return _link_candidates(Scorer(con, model), model, candidates, groups, work, keys)
+
+
+def _link_what_is_new(
+    con: duckdb.DuckDBPyConnection,
+    model: LinkageModel,
+    groups: NDArray[np.int32],
+    work: Work,
+    keys: NodeKeys,
+    nodes: Nodes,
+    earlier: Earlier,
+    gone: NodeKeys,
+) -> Linked:
     """Link what is new, and carry over what is known of the rest."""
-    if model.mixture is None:
-        return _exact_only(groups)
-    scorer, rules = Scorer(con, model), rules_of(model)
-    least = model.threshold - COMPONENT_SLACK
+    least, rules = model.threshold - COMPONENT_SLACK, rules_of(model)
 
     def ties(candidates: Pairs) -> tuple[Pairs, NDArray[np.float64]]:
-        pairs, parts = scorer.scored(candidates, least)
+        nodes.need(candidates.left, candidates.right)
+        pairs, parts = Scorer(con, model).scored(candidates, least)
         odds = odds_of(parts, model.prior)
         near = odds >= least
         return Pairs(pairs.left[near], pairs.right[near]), odds[near]
 
-    known = None
-    if has_earlier(con, model.version):
-        needed = names_of(model.settings)
-        known = still_known(con, columns, work, keys, rules, groups, needed, least, ties)
+    known = still_known(earlier, gone, keys, rules, groups, least, ties)
     if known is None:
-        candidates = make_pairs(keys, rules, groups=groups)
-        return _link_candidates(scorer, model, candidates, groups, work, keys)
+        nodes.need_all()
+        return _link_nodes(con, model, groups, work, keys)
     candidates = make_pairs(keys, rules, groups=groups, touching=known.anew)
-    linked = _link_candidates(scorer, model, candidates, groups, work, keys)
+    nodes.need(keys.nodes[known.anew], candidates.left, candidates.right)
+    linked = _link_candidates(Scorer(con, model), model, candidates, groups, work, keys)
     pairs = Pairs(
         np.concatenate((linked.pairs.left, known.pairs.left)),
         np.concatenate((linked.pairs.right, known.pairs.right)),
@@ -291,113 +322,3 @@ def _ties_of_groups(
         forbidden=np.bincount(inverse[forbidden], minlength=len(key)) > 0,
         differ=differ,
     )
-
-
-def _tables(
-    con: duckdb.DuckDBPyConnection,
-    rules: list[ExactRule],
-    linked: Linked,
-    groups: NDArray[np.int32],
-) -> dict[str, str]:
-    """Return the two tables as statements over temp tables."""
-    size = len(linked.clusters)
-    con.execute("drop table if exists identity_node_clusters")
-    con.register(
-        "identity_outcome",
-        pa.table(
-            {
-                "node_no": np.arange(size, dtype=np.int32),
-                "cluster_no": linked.clusters,
-                "group_no": groups,
-            }
-        ),
-    )
-    con.execute("create temp table identity_node_clusters as select * from identity_outcome")
-    con.unregister("identity_outcome")
-    probability = 1 / (1 + np.exp2(-np.clip(linked.odds, -60, 60)))
-    keep = (probability >= LEAST_PROBABILITY) | (
-        linked.clusters[linked.pairs.left] == linked.clusters[linked.pairs.right]
-    )
-    con.register(
-        "identity_outcome",
-        pa.table(
-            {
-                "left_no": linked.pairs.left[keep],
-                "right_no": linked.pairs.right[keep],
-                "match_weight": linked.odds[keep],
-                "probability": np.round(probability[keep], 6),
-            }
-        ),
-    )
-    con.execute(
-        "create or replace temp table identity_node_pairs as select * from identity_outcome"
-    )
-    con.unregister("identity_outcome")
-    con.register(
-        "identity_outcome",
-        pa.table({"rule_no": list(range(len(rules))), "how": [r.name for r in rules]})
-        if rules
-        else pa.table({"rule_no": pa.array([], pa.int64()), "how": pa.array([], pa.string())}),
-    )
-    con.execute(
-        "create or replace temp table identity_rule_names as select * from identity_outcome"
-    )
-    con.unregister("identity_outcome")
-    return {"identity.record_pairs": _RECORD_PAIRS, "identity.record_clusters": _RECORD_CLUSTERS}
-
-
-_RECORD_PAIRS = f"""
-select left_no as left_record_no, right_no as right_record_no, 'scored' as how,
-    match_weight, probability
-from identity_node_pairs
-union all
-select left_no, right_no, names.how, null, 1.0
-from {EXACT_EDGES} inner join identity_rule_names as names using (rule_no)
-union all
-select node_no, record_no, 'same in every column', null, 1.0
-from {RECORD_NODES} where node_no <> record_no"""
-
-_RECORD_CLUSTERS = f"""
-with tied as (
-    select node_no, min(rule_no) as rule_no from (
-        select left_no as node_no, rule_no from {EXACT_EDGES}
-        union all select right_no, rule_no from {EXACT_EDGES}
-    ) group by node_no
-),
-support as (
-    select node_no, max(probability) as probability from (
-        select left_no as node_no, right_no as other_no, probability from identity_node_pairs
-        union all select right_no, left_no, probability from identity_node_pairs
-    ) as p
-    inner join identity_node_clusters as mine using (node_no)
-    inner join identity_node_clusters as other on p.other_no = other.node_no
-    where mine.cluster_no = other.cluster_no
-    group by node_no
-),
-sizes as (
-    select cluster_no, count(*) as record_count
-    from {RECORD_NODES} inner join identity_node_clusters using (node_no)
-    group by cluster_no
-),
-copies as (select node_no, count(*) as record_count from {RECORD_NODES} group by node_no)
-select
-    records.record_no,
-    clusters.cluster_no,
-    case
-        when sizes.record_count = 1 then 'single'
-        when tied.rule_no is not null then names.how
-        when copies.record_count > 1 then 'same in every column'
-        else 'scored'
-    end as how,
-    case
-        when sizes.record_count = 1 or tied.rule_no is not null or copies.record_count > 1
-            then 1.0
-        else coalesce(support.probability, 0.5)
-    end as probability
-from {RECORD_NODES} as records
-inner join identity_node_clusters as clusters using (node_no)
-inner join sizes using (cluster_no)
-inner join copies using (node_no)
-left join tied using (node_no)
-left join identity_rule_names as names on tied.rule_no = names.rule_no
-left join support using (node_no)"""

@@ -6,10 +6,12 @@ belong here: anything that decides what is evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 # Letters that strip_accents leaves alone. Afterwards the ways of writing one sound without its
 # letter fall together: Søren = Soeren = Soren, Kjær = Kjaer, Håkan = Haakan, Müller = Mueller.
@@ -54,3 +56,13 @@ def drop(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> None:
     """Drop temporary tables that are no longer needed."""
     for table in tables:
         con.execute(f"drop table if exists {table}")
+
+
+@contextmanager
+def shown(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, Any]) -> Iterator[None]:
+    """Show arrays to the engine as a relation of this name, one column each."""
+    con.register(name, pa.table(dict(columns)))
+    try:
+        yield
+    finally:
+        con.unregister(name)

@@ -3,23 +3,25 @@
 Belongs here: joining standardised records and attributes, and folding records whose identity
 columns are all equal into one node. Does not belong here: any decision about who is who.
 
-A node is numbered by its smallest record number; ``identity_nodes`` has one row per node and
-``identity_record_nodes`` one row per record.
+A node is numbered by its smallest record number. ``identity_record_nodes`` has one row per record;
+the view ``identity_distinct_records`` shows the columns of every node, and ``identity_nodes`` is a
+table of all of them or of those that were needed (`Nodes`).
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from cdp_pipeline.identity.equal import blocks
-from cdp_pipeline.identity.sql import drop, rows
+from cdp_pipeline.identity.sql import rows, shown, threads_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import duckdb
     from numpy.typing import NDArray
@@ -28,11 +30,15 @@ if TYPE_CHECKING:
 
 NODES = "identity_nodes"
 RECORD_NODES = "identity_record_nodes"
+DISTINCT_RECORDS = "identity_distinct_records"
 EARLIER_NODES = "identity_earlier_nodes"
-_JOINED = "identity_joined"
+# Every record with the declared columns, before equal ones are folded.
+JOINED = "identity_joined"
 _EARLIER = "identity_joined_earlier"
+_GONE = "identity_joined_gone"
 
-
+# Records in which to look first for columns that have values.
+_FIRST_LOOK = 20_000
 # What identity.standardised_records holds beside one of its columns.
 _BESIDE = {
     "given_name": ("given_name_root", "given_name_forms"),
@@ -92,42 +98,109 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Work:
-    """The working tables and what is in them."""
+    """The working tables and what is in them.
+
+    Attributes
+    ----------
+    keys
+        Keys of the nodes that were read on the way, by expression.
+    """
 
     evidence: tuple[Evidence, ...]
     node_count: int
     record_count: int
     numbers: Numbers
+    keys: Mapping[str, NDArray[np.uint64]]
 
     def of_kind(self, *kinds: str) -> tuple[Evidence, ...]:
         """Return the evidence of these kinds, in declared order."""
         return tuple(e for e in self.evidence if e.column.kind in kinds)
 
 
+class Nodes:
+    """The table ``identity_nodes``: it holds the nodes that were needed so far.
+
+    Parameters
+    ----------
+    con, work
+        What `number_records` made, and on which connection.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, work: Work) -> None:
+        self._con, self._evidence = con, work.evidence
+        self._there: NDArray[np.int32] | None = np.zeros(0, dtype=np.int32)
+        con.execute(f"create or replace temp table {NODES} as from {DISTINCT_RECORDS} limit 0")
+
+    def need_all(self) -> None:
+        """Have every node in the table."""
+        self._con.execute(f"create or replace temp table {NODES} as from {DISTINCT_RECORDS}")
+        self._there = None
+
+    def need(self, *numbers: NDArray[np.int32]) -> None:
+        """Have these nodes in the table."""
+        if self._there is None:
+            return
+        wanted = np.setdiff1d(np.concatenate(numbers), self._there)
+        if not len(wanted):
+            return
+        self._there = np.concatenate((self._there, wanted))
+        with shown(self._con, "identity_wanted", {"node_no": wanted}):
+            nodes = _nodes(self._evidence, JOINED, "semi join identity_wanted")
+            self._con.execute(f"insert into {NODES} {nodes}")
+
+
 def prepare_work(
     con: duckdb.DuckDBPyConnection, columns: IdentityColumns, needed: Sequence[str] = ()
 ) -> Work:
-    """Make ``identity_nodes`` and ``identity_record_nodes``.
+    """Make all that `number_records` makes, and ``identity_nodes`` with every node."""
+    work = number_records(con, evidence_of(con, columns, needed))
+    Nodes(con, work).need_all()
+    return work
+
+
+def evidence_of(
+    con: duckdb.DuckDBPyConnection, columns: IdentityColumns, needed: Sequence[str] = ()
+) -> tuple[Evidence, ...]:
+    """Return the declared columns that the records hold, and show all records with them.
 
     Reads ``identity.standardised_records`` and ``identity.standardised_attributes``. Columns
     without two values are left out, unless needed: a model that has learnt a column asks for it
     on a day when nobody has a value.
     """
-    _join_attributes(con, columns, "identity", _JOINED)
-    evidence = _filled(con, columns, _JOINED, needed)
-    numbers = _numbers(con, evidence, _JOINED)
-    con.register(
-        "identity_numbers", pa.table({"record_no": numbers.record_no, "node_no": numbers.node_of})
-    )
-    con.execute(f"create or replace temp table {RECORD_NODES} as from identity_numbers")
-    con.unregister("identity_numbers")
-    _make_nodes(con, evidence, _JOINED, RECORD_NODES, NODES)
-    con.execute(f"drop view {_JOINED}")
+    _join_attributes(con, columns, "identity", JOINED)
+    return _filled(con, columns, JOINED, needed)
+
+
+def number_records(
+    con: duckdb.DuckDBPyConnection,
+    evidence: tuple[Evidence, ...],
+    expressions: Sequence[str] = (),
+) -> Work:
+    """Fold equal records into nodes: ``identity_record_nodes`` and ``identity_distinct_records``.
+
+    After `evidence_of`.
+
+    Parameters
+    ----------
+    expressions
+        Keys over a node's columns to read in the same look at the records.
+    """
+    _make_skeletons(con, evidence, JOINED)
+    every = _nodes(evidence, JOINED, also=", j.source as its_source, j.record_id as its_record_id")
+    numbers, keys = _numbers(con, evidence, f"({every})", expressions)
+    folded = {"record_no": numbers.record_no, "node_no": numbers.node_of}
+    with shown(con, "identity_numbers", folded):
+        con.execute(f"create or replace temp table {RECORD_NODES} as from identity_numbers")
+    # There are few records that are not the first of their node: it is quicker to leave them out.
+    others = f"select record_no as node_no from {RECORD_NODES} where record_no <> node_no"
+    nodes = _nodes(evidence, JOINED, f"anti join ({others})")
+    con.execute(f"create or replace temp view {DISTINCT_RECORDS} as {nodes}")
     return Work(
         evidence=evidence,
         node_count=len(numbers.first),
         record_count=len(numbers.record_no),
         numbers=numbers,
+        keys=keys,
     )
 
 
@@ -144,30 +217,37 @@ def earlier_numbers(
     _join_attributes(con, columns, "earlier", _EARLIER)
     if _filled(con, columns, _EARLIER, needed) != tuple(evidence):
         return None
-    return _numbers(con, evidence, _EARLIER)
+    every = (
+        "select *, record_no as node_no, source as its_source, record_id as its_record_id"
+        f" from {_EARLIER}"
+    )
+    return _numbers(con, evidence, f"({every})")[0]
 
 
 def make_earlier_nodes(
-    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], nodes: NDArray[np.int32]
+    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], numbers: NDArray[np.int32]
 ) -> None:
     """Make ``identity_earlier_nodes`` of some nodes of an earlier linking.
 
     After `earlier_numbers`.
     """
-    con.register("identity_numbers", pa.table({"record_no": nodes, "node_no": nodes}))
-    _make_nodes(con, evidence, _EARLIER, "identity_numbers", EARLIER_NODES)
-    con.unregister("identity_numbers")
+    with shown(con, "identity_wanted", {"node_no": numbers}):
+        con.execute(
+            f"""create or replace temp table {_GONE} as
+            from {_EARLIER} as j semi join identity_wanted as n on j.record_no = n.node_no"""
+        )
+    _make_skeletons(con, evidence, _GONE)
+    con.execute(f"create or replace temp table {EARLIER_NODES} as {_nodes(evidence, _GONE)}")
 
 
-def _make_nodes(
-    con: duckdb.DuckDBPyConnection,
-    evidence: Sequence[Evidence],
-    joined: str,
-    record_nodes: str,
-    table: str,
-) -> None:
-    """Make a table of nodes: the declared columns of each node's first record."""
-    skeletons = _skeletons(con, evidence, joined, record_nodes)
+def _nodes(evidence: Sequence[Evidence], joined: str, which: str = "", also: str = "") -> str:
+    """Return SQL for the columns of nodes: those of their first record.
+
+    ``which`` joins the numbers of the nodes to take, or to leave out; without it, every record is
+    a node. ``also`` names further columns.
+    """
+    of_nodes = f"{which} as numbers on j.record_no = numbers.node_no" if which else ""
+    skeletons = _skeletons_of(evidence, joined)
     derived = [f"j.{c}" for e in evidence for c in _BESIDE.get(e.name, ())]
     derived += [f"{sql} as {name}" for e in evidence for name, sql in derived_columns(e).items()]
     derived += [f"{made}.skeleton as {name}_skeleton" for name, made in skeletons.items()]
@@ -175,61 +255,74 @@ def _make_nodes(
         f" left join {made} on j.{name} = {made}.name" for name, made in skeletons.items()
     )
     columns_sql = ", ".join([*(f"j.{e.name}" for e in evidence), *derived]) or "null as nothing"
-    con.execute(
-        f"""create or replace temp table {table} as
-        with sizes as (
-            select node_no, cast(count(*) as integer) as record_count
-            from {record_nodes} group by node_no
-        )
-        select sizes.node_no, j.kind, sizes.record_count, {columns_sql}
-        from {joined} as j inner join sizes on j.record_no = sizes.node_no {joins}"""
-    )
-    drop(con, skeletons.values())
+    return f"""select j.record_no as node_no, j.kind, {columns_sql}{also}
+        from (select j.* from {joined} as j {of_nodes}) as j {joins}"""
 
 
-def _numbers(con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], joined: str) -> Numbers:
-    """Give each record the number of the smallest record that is equal to it."""
+def _numbers(
+    con: duckdb.DuckDBPyConnection,
+    evidence: Sequence[Evidence],
+    joined: str,
+    expressions: Sequence[str] = (),
+) -> tuple[Numbers, dict[str, NDArray[np.uint64]]]:
+    """Give each record the number of the smallest record equal to it; read keys of the nodes."""
     # Two records that are equal because both say next to nothing are not one customer.
     says_who = " or ".join(
         "(" + " and ".join(f"{c} is not null" for c in rule) + ")"
         for rule in deciding_columns(evidence)
     )
     same = ", ".join(["kind", *(e.name for e in evidence)])
-    found = con.sql(
-        f"""select record_no, hash({same}) as content, hash(source, record_id) as record,
-            {says_who or "false"} as says_who
-        from {joined}"""
-    ).to_arrow_table()
-    record_no = found["record_no"].to_numpy().astype(np.int32)
-    order = np.argsort(record_no, kind="stable")
-    record_no = record_no[order]
-    content = found["content"].to_numpy()[order]
-    says = found["says_who"].to_numpy(zero_copy_only=False)[order].astype(bool)
+    record_no, (content, record, says, *keys) = scanned(
+        con,
+        joined,
+        [f"hash({same})", "hash(its_source, its_record_id)", says_who or "false"]
+        + [key_of(e) for e in expressions],
+    )
     node_of = record_no.copy()
     telling, ends = blocks(np.where(says, content, np.uint64(0)))
     node_of[telling] = record_no[np.repeat(telling[ends[:-1]], np.diff(ends))]
     first = np.flatnonzero(node_of == record_no)
-    return Numbers(record_no, node_of, first, content, found["record"].to_numpy()[order])
+    with ThreadPoolExecutor(threads_of(con)) as pool:
+        of_nodes = dict(zip(expressions, pool.map(lambda key: key[first], keys), strict=True))
+    return Numbers(record_no, node_of, first, content, record), of_nodes
 
 
-def _skeletons(
-    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], joined: str, record_nodes: str
-) -> dict[str, str]:
+def key_of(expression: str) -> str:
+    """Return SQL for a number that is equal where an expression over a node is; 0 for null."""
+    return f"case when {expression} is null then 0::ubigint else hash(kind, {expression}) end"
+
+
+def scanned(
+    con: duckdb.DuckDBPyConnection, nodes: str, expressions: Sequence[str]
+) -> tuple[NDArray[np.int32], list[NDArray[Any]]]:
+    """Return the numbers of all nodes of a relation and some expressions, in order of number."""
+    wanted = [f"{e} as found_{place}" for place, e in enumerate(expressions)]
+    table = con.sql(f"select {', '.join(['node_no', *wanted])} from {nodes}").to_arrow_table()
+    with ThreadPoolExecutor(threads_of(con)) as pool:
+        numbers, *columns = pool.map(pa.ChunkedArray.to_numpy, table.columns)
+    # A view's rows may come in another order each time.
+    if (numbers[1:] < numbers[:-1]).any():
+        order = np.argsort(numbers, kind="stable")
+        numbers, columns = numbers[order], [column[order] for column in columns]
+    return numbers.astype(np.int32), columns
+
+
+def _make_skeletons(
+    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], joined: str
+) -> None:
     """Make a table of skeletons per name column: there are far fewer names than records."""
-    tables = {}
-    for e in evidence:
-        if e.column.kind in ("given_name", "family_name", "full_name"):
-            tables[e.name] = f"identity_skeletons_of_{e.name}"
-            con.execute(
-                f"""create or replace temp table {tables[e.name]} as
-                select name, {skeleton("name")} as skeleton
-                from (
-                    select distinct {e.name} as name
-                    from {joined} as j semi join {record_nodes} as n on j.record_no = n.node_no
-                    where {e.name} is not null
-                )"""
-            )
-    return tables
+    for name, table in _skeletons_of(evidence, joined).items():
+        con.execute(
+            f"""create or replace temp table {table} as
+            select name, {skeleton("name")} as skeleton
+            from (select distinct {name} as name from {joined} where {name} is not null)"""
+        )
+
+
+def _skeletons_of(evidence: Sequence[Evidence], joined: str) -> dict[str, str]:
+    """Return the table of skeletons of each name column."""
+    kinds = ("given_name", "family_name", "full_name")
+    return {e.name: f"{joined}_skeletons_of_{e.name}" for e in evidence if e.column.kind in kinds}
 
 
 def deciding_columns(evidence: Sequence[Evidence]) -> list[tuple[str, ...]]:
@@ -332,14 +425,14 @@ def _filled(
     con: duckdb.DuckDBPyConnection, columns: IdentityColumns, joined: str, needed: Sequence[str]
 ) -> tuple[Evidence, ...]:
     """Return the declared columns in which two records have a value, or that are needed."""
-    names = list(columns.columns)
-    if not names:
-        return ()
-    # That two records are of one source says something where there are several.
-    held = [f"count({'distinct ' if n == 'source' else ''}{n}) > 1" for n in names]
-    counts = rows(con, f"select {', '.join(held)} from {joined}")[0]
-    return tuple(
-        Evidence(n, columns.columns[n])
-        for n, filled in zip(names, counts, strict=True)
-        if filled or n in needed
-    )
+    doubtful = [name for name in columns.columns if name not in needed]
+    filled = set(needed)
+    # A look at some records answers for most columns.
+    for records in (f"(from {joined} limit {_FIRST_LOOK})", joined):
+        doubtful = [name for name in doubtful if name not in filled]
+        if doubtful:
+            # That two records are of one source says something where there are several.
+            held = [f"count({'distinct ' if n == 'source' else ''}{n}) > 1" for n in doubtful]
+            counts = rows(con, f"select {', '.join(held)} from {records}")[0]
+            filled |= {n for n, is_filled in zip(doubtful, counts, strict=True) if is_filled}
+    return tuple(Evidence(n, column) for n, column in columns.columns.items() if n in filled)

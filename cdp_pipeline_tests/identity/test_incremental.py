@@ -26,6 +26,7 @@ WORLDS = 50
 _EARLIER = {
     "standardised_records": "standardised_records",
     "standardised_attributes": "standardised_attributes",
+    "shared_identifiers": "shared_identifiers",
     "record_pairs": "record_pairs",
     "linked_clusters": "linked_clusters",
 }
@@ -215,4 +216,44 @@ def test_other_columns_are_linked_as_if_nothing_were_known(trained: LinkageModel
     rows = town(150, seed=5)
     yesterday = prepared([{k: v for k, v in r.items() if k != "phone"} for r in rows], columns)
     linked_by(yesterday, trained)
+    assert links_alike(prepared(rows, columns), yesterday, trained)
+
+
+def test_a_value_that_becomes_shared_or_ceases_to_be_decides_anew(trained: LinkageModel) -> None:
+    rows = town(150, seed=8)
+    mailbox = "kassa@butiken.se"
+    glued = [
+        dict(row) | {"record_id": f"till-{number}", "email": mailbox}
+        for number, row in enumerate(rows[::4])
+    ]
+    # Two who agree in the address and a first name, and in nothing that contradicts it.
+    for row in glued[:2]:
+        row |= dict.fromkeys(row.keys() - {"source", "record_id", "family_name", "email"})
+        row["given_name"] = "Zelda"
+    columns = load_identity_columns()
+    few, many = prepared([*rows, *glued[:2]], columns), prepared([*rows, *glued], columns)
+    listed = f"select count(*) from identity.shared_identifiers where value = '{mailbox}'"
+    assert (few.sql(listed).fetchall(), many.sql(listed).fetchall()) == ([(0,)], [(1,)])
+    linked_by(few, trained)
+    assert links_alike(many, few, trained)
+    today = prepared([*rows, *glued[:2]], columns)
+    assert links_alike(today, many, trained)
+
+
+def test_records_in_another_order_are_linked_as_if_nothing_were_known(
+    trained: LinkageModel,
+) -> None:
+    columns = load_identity_columns()
+    rows = town(150, seed=5)
+    yesterday = prepared(rows, columns)
+    last = yesterday.sql("select max(record_no) from identity.standardised_records").fetchall()
+    linked_by(yesterday, trained)
+    for table in _EARLIER:
+        numbered = [c for c in yesterday.table(f"identity.{table}").columns if "_no" in c]
+        turned = ", ".join(f"{last[0][0]} - {c} as {c}" for c in numbered if "record_no" in c)
+        if turned:
+            yesterday.execute(
+                f"create or replace table identity.{table} as"
+                f" select * replace ({turned}) from identity.{table}"
+            )
     assert links_alike(prepared(rows, columns), yesterday, trained)

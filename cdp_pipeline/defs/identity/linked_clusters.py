@@ -35,6 +35,7 @@ STEP = PythonStep(
     sees_earlier=(
         "identity.standardised_records",
         "identity.standardised_attributes",
+        "identity.shared_identifiers",
         "identity.linkage_model",
         "identity.record_pairs",
         "identity.linked_clusters",
