@@ -7,8 +7,9 @@ of that size. ``python -m benchmarks.identity --sensitivity [SET ...]`` moves ea
 by a fifth either way and shows what that does to F1. ``python -m benchmarks.identity --coverage
 [WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
 recall estimated without truth hold, and how wide their intervals are. ``--growth`` links
-300,000 and three million records and compares what a record costs. ``--countries`` links small
-worlds of four countries that another generator made. Every set goes through the
+300,000 and three million records and compares what a record costs. ``--delta [PEOPLE]`` links a
+demo company (about a million records) and then a day of 10,000 changes to it. ``--countries`` links
+small worlds of four countries that another generator made. Every set goes through the
 public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
 in a process of its own so that memory is its own.
 """
@@ -277,6 +278,20 @@ def coverage(count: int) -> list[Figure]:
     return rows
 
 
+def delta(people: int) -> list[Figure]:
+    """Link a demo company and then a day of changes to it, knowing what was linked before."""
+    from benchmarks._identity_delta import delta_figures
+    from cdp_pipeline.identity import load_identity_columns
+
+    name = f"demo:{people}"
+    with tempfile.TemporaryDirectory() as folder:
+        _write_demo(Path(folder), people)
+        this = [sys.executable, "-m", "benchmarks.identity"]
+        subprocess.run([*this, "--stage", name, folder], check=True)
+        steps = Steps(Path(folder) / "tables")
+        return delta_figures(steps, load_identity_columns(), "identity.delta")
+
+
 def countries() -> list[Figure]:
     """Link the small worlds of several countries; return how well each went."""
     from benchmarks._identity_countries import LANDS, labelled
@@ -348,6 +363,9 @@ if __name__ == "__main__":
             sys.exit()
         if sys.argv[1:2] == ["--growth"]:
             show(growth())
+            sys.exit()
+        if sys.argv[1:2] == ["--delta"]:
+            show(delta(int(sys.argv[2]) if sys.argv[2:] else _DEMO_PEOPLE["demo_1m"]))
             sys.exit()
         if sys.argv[1:2] == ["--countries"]:
             show(countries())

@@ -186,13 +186,14 @@ class NodeKeys:
         return self._of_rules[rule.expressions]
 
     def _mixed(self, rule: BlockingRule) -> NDArray[np.uint64]:
-        total = np.zeros(len(self.nodes), dtype=np.uint64)
-        missing = np.zeros(len(self.nodes), dtype=bool)
-        for expression in rule.expressions:
-            keys = self.single(expression)
-            missing |= keys == 0
-            total = (total + keys) * _SPREAD
-        total[missing] = 0
+        """Mix the keys of a rule, in place where that can be: new memory is what costs most."""
+        first, *others = [self.single(expression) for expression in rule.expressions]
+        total, present = first * _SPREAD, first != 0
+        for keys in others:
+            total += keys
+            total *= _SPREAD
+            present &= keys != 0
+        total *= present
         return total
 
     def fetch(self, rules: list[BlockingRule]) -> None:

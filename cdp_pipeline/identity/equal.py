@@ -68,8 +68,9 @@ def perhaps_among(keys: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArr
     seen[wanted[wanted != 0] >> shift] = True
     # No index is out of bounds: "clip" only spares looking.
     perhaps = seen.take((keys >> shift).view(np.int64), mode="clip")
-    some = np.flatnonzero(perhaps & (keys != 0))
-    return np.asarray(some)
+    if seen[0]:
+        perhaps &= keys != 0
+    return np.asarray(np.flatnonzero(perhaps))
 
 
 def among(keys: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:

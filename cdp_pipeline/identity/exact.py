@@ -129,10 +129,16 @@ def looked_at(evidence: Sequence[Evidence], rules: list[ExactRule]) -> list[Bloc
 
 def strongest(edges: Edges) -> Edges:
     """Return each edge once, with the strongest rule that found it, sorted."""
-    order = np.lexsort((edges.rule, edges.right, edges.left))
-    edges = edges.where(order)
-    differs = (edges.left[1:] != edges.left[:-1]) | (edges.right[1:] != edges.right[:-1])
-    return edges.where(np.append(True, differs)[: len(edges.left)])
+    if not len(edges.left):
+        return edges
+    # Numbers sort many times as fast as rows of several columns.
+    size, rules = int(edges.right.max()) + 1, int(edges.rule.max()) + 1
+    packed = (edges.left.astype(np.int64) * size + edges.right) * rules + edges.rule
+    packed.sort()
+    pair = packed // rules
+    first = np.append(True, pair[1:] != pair[:-1])
+    pair, rule = pair[first], (packed[first] % rules).astype(np.int32)
+    return Edges((pair // size).astype(np.int32), (pair % size).astype(np.int32), rule)
 
 
 def agreeing_with(

@@ -34,22 +34,24 @@ from cdp_pipeline.identity.exact import (
     holding,
     smallest_of_component,
 )
+from cdp_pipeline.identity.score import names_of
 from cdp_pipeline.identity.sql import rows
 from cdp_pipeline.identity.work import EARLIER_NODES, earlier_numbers, make_earlier_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import duckdb
     from numpy.typing import NDArray
 
     from cdp_pipeline.identity.columns import IdentityColumns
-    from cdp_pipeline.identity.work import Nodes, Numbers, Work
+    from cdp_pipeline.identity.model import LinkageModel
+    from cdp_pipeline.identity.work import Evidence, Nodes, Numbers, Work
 
     Tie = Callable[[Pairs], tuple[Pairs, NDArray[np.float64]]]
 
 # With fewer nodes than this share as they were, linking everything is quicker.
-LEAST_KNOWN = 0.5
+LEAST_KNOWN = 0.8
 
 
 @dataclass(frozen=True)
@@ -73,68 +75,97 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """An earlier linking beside today's nodes. Nodes are named by their numbers of then.
+class Before:
+    """An earlier linking as it was. Nodes are named by their numbers of then.
 
     Attributes
     ----------
-    nodes
-        Its nodes.
+    numbers
+        Its records and nodes.
     groups, clusters
         Exact group and cluster of each node by its number.
     edges
         The exact ties.
     pairs, odds
         The scored pairs that were kept.
-    new_number, old_number
-        Today's number of each node that is as it was, by its number of then, and the other way
-        round; -1 elsewhere.
-    gone
-        The nodes that are not as they were.
     """
 
-    nodes: NDArray[np.int32]
+    numbers: Numbers
     groups: NDArray[np.int32]
     clusters: NDArray[np.int32]
     edges: Edges
     pairs: Pairs
     odds: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier linking beside today's nodes.
+
+    Attributes
+    ----------
+    was
+        The linking.
+    new_number, old_number
+        Today's number of each node that is as it was, by its number of then, and the other way
+        round; -1 elsewhere.
+    gone
+        Its nodes that are not as they were.
+    """
+
+    was: Before
     new_number: NDArray[np.int32]
     old_number: NDArray[np.int32]
     gone: NDArray[np.int32]
 
 
-def earlier_linking(
+def read_before(
     con: duckdb.DuckDBPyConnection,
-    version: str,
+    model: LinkageModel,
     columns: IdentityColumns,
-    work: Work,
-    needed: list[str],
+    evidence: Sequence[Evidence],
     rules: list[ExactRule],
-) -> Earlier | None:
-    """Return an earlier linking by this version of the model, where the connection shows one.
+) -> Before | None:
+    """Return an earlier linking by this version of a model, where the connection shows one.
 
     Reads the schema ``earlier``: ``linkage_model``, and ``standardised_records``,
-    ``standardised_attributes``, ``shared_identifiers``, ``record_pairs`` and ``linked_clusters`` of
-    that day. None as well where it knew other columns or so few of today's nodes that linking
-    everything is quicker.
+    ``standardised_attributes``, ``record_pairs`` and ``linked_clusters`` of that day. None as well
+    where it knew other columns, or the model has learnt nothing to score with.
 
     Parameters
     ----------
-    needed
-        The columns the model has learnt.
+    evidence
+        Today's columns.
     rules
         The exact rules.
     """
-    if not _has_earlier(con, version):
+    if model.mixture is None or not _has_earlier(con, model.version):
         return None
-    numbers = earlier_numbers(con, columns, work.evidence, needed)
-    if numbers is None:
+    numbers = earlier_numbers(con, columns, evidence, names_of(model.settings))
+    if numbers is None or not len(numbers.record_no):
         return None
-    now, before = equal_positions(work.numbers.same_node, numbers.same_node)
-    if not len(now) or len(now) < LEAST_KNOWN * work.node_count:
-        return None
-    return _read(con, work.numbers, numbers, now, before, rules)
+    size = int(numbers.record_no[-1]) + 1
+    clusters = np.full(size, -1, dtype=np.int32)
+    table = con.sql("select record_no, cluster_no from earlier.linked_clusters").to_arrow_table()
+    clusters[table["record_no"].to_numpy()] = table["cluster_no"].to_numpy()
+    names = {rule.name: no for no, rule in enumerate(rules)}
+    table = con.sql(
+        "select left_record_no, right_record_no, match_weight is null as is_exact,"
+        " coalesce(match_weight, 0) as odds, how from earlier.record_pairs"
+    ).to_arrow_table()
+    how = table["how"].combine_chunks().dictionary_encode()
+    rule_of = np.array([names.get(h, -1) for h in how.dictionary.to_pylist()], dtype=np.int32)
+    rule = rule_of[how.indices.to_numpy()]
+    left, right = table["left_record_no"].to_numpy(), table["right_record_no"].to_numpy()
+    exact = table["is_exact"].to_numpy(zero_copy_only=False).astype(bool)
+    return Before(
+        numbers=numbers,
+        groups=smallest_of_component(size, left[exact], right[exact]),
+        clusters=clusters,
+        edges=Edges(left, right, rule).where(rule >= 0),
+        pairs=Pairs(left[~exact], right[~exact]),
+        odds=table["odds"].to_numpy()[~exact],
+    )
 
 
 def _has_earlier(con: duckdb.DuckDBPyConnection, version: str) -> bool:
@@ -148,46 +179,24 @@ def _has_earlier(con: duckdb.DuckDBPyConnection, version: str) -> bool:
     return rows(con, "select model_version from earlier.linkage_model") == [(version,)]
 
 
-def _read(
-    con: duckdb.DuckDBPyConnection,
-    today: Numbers,
-    numbers: Numbers,
-    now: NDArray[np.int64],
-    before: NDArray[np.int64],
-    rules: list[ExactRule],
-) -> Earlier | None:
-    """Read the earlier linking; None where nodes that are the same stand in another order."""
-    nodes, its = today.nodes, numbers.nodes
+def beside_today(before: Before, today: Numbers) -> Earlier | None:
+    """Find what of an earlier linking is as it was.
+
+    None where that is so little that linking everything is quicker, or where nodes that are the
+    same stand in another order.
+    """
+    now, then = equal_positions(today.same_node, before.numbers.same_node)
+    if not len(now) or len(now) < LEAST_KNOWN * len(today.first):
+        return None
+    nodes, its = today.nodes, before.numbers.nodes
     old_number = np.full(int(nodes[-1]) + 1, -1, dtype=np.int32)
-    old_number[nodes[now]] = its[before]
-    new_number = np.full(int(numbers.record_no[-1]) + 1, -1, dtype=np.int32)
-    new_number[its[before]] = nodes[now]
+    old_number[nodes[now]] = its[then]
+    new_number = np.full(len(before.clusters), -1, dtype=np.int32)
+    new_number[its[then]] = nodes[now]
     if (np.diff(old_number[old_number >= 0]) < 0).any():
         return None
-    clusters = np.full(len(new_number), -1, dtype=np.int32)
-    table = con.sql("select record_no, cluster_no from earlier.linked_clusters").to_arrow_table()
-    clusters[table["record_no"].to_numpy()] = table["cluster_no"].to_numpy()
-    names = {rule.name: no for no, rule in enumerate(rules)}
-    table = con.sql(
-        "select left_record_no, right_record_no, match_weight is null as is_exact,"
-        " coalesce(match_weight, 0) as odds, how from earlier.record_pairs"
-    ).to_arrow_table()
-    how = table["how"].combine_chunks().dictionary_encode()
-    rule_of = np.array([names.get(h, -1) for h in how.dictionary.to_pylist()], dtype=np.int32)
-    rule = rule_of[how.indices.to_numpy()]
-    left, right = table["left_record_no"].to_numpy(), table["right_record_no"].to_numpy()
-    exact = table["is_exact"].to_numpy(zero_copy_only=False).astype(bool)
-    return Earlier(
-        nodes=its,
-        groups=smallest_of_component(len(new_number), left[exact], right[exact]),
-        clusters=clusters,
-        edges=Edges(left, right, rule).where(rule >= 0),
-        pairs=Pairs(left[~exact], right[~exact]),
-        odds=table["odds"].to_numpy()[~exact],
-        new_number=new_number,
-        old_number=old_number,
-        gone=np.setdiff1d(its, its[before], assume_unique=True),
-    )
+    gone = its[new_number[its] < 0]
+    return Earlier(before, new_number, old_number, gone)
 
 
 def edges_of(
@@ -216,13 +225,13 @@ def edges_of(
     is_touched = np.zeros(len(earlier.old_number), dtype=bool)
     is_touched[keys.nodes[touched]] = True
     around = around.where(is_touched[around.left] | is_touched[around.right])
-    left = earlier.new_number[earlier.edges.left]
-    right = earlier.new_number[earlier.edges.right]
+    left = earlier.new_number[earlier.was.edges.left]
+    right = earlier.new_number[earlier.was.edges.right]
     same = (left >= 0) & (right >= 0) & ~is_touched[left] & ~is_touched[right]
     return Edges(
         np.concatenate((left[same], around.left)),
         np.concatenate((right[same], around.right)),
-        np.concatenate((earlier.edges.rule[same], around.rule)),
+        np.concatenate((earlier.was.edges.rule[same], around.rule)),
     )
 
 
@@ -248,9 +257,11 @@ def _with_turned_values(
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
-def keys_of_gone(con: duckdb.DuckDBPyConnection, earlier: Earlier, work: Work) -> NodeKeys:
+def keys_of_gone(
+    con: duckdb.DuckDBPyConnection, columns: IdentityColumns, earlier: Earlier, work: Work
+) -> NodeKeys:
     """Return the keys of the nodes that are gone."""
-    make_earlier_nodes(con, work.evidence, earlier.gone)
+    make_earlier_nodes(con, columns, work.evidence, earlier.gone)
     return NodeKeys(con, EARLIER_NODES)
 
 
@@ -282,8 +293,8 @@ def still_known(
     new_number, old_number = earlier.new_number, earlier.old_number
     fresh = _in_other_groups(keys.nodes, groups, earlier)
     seeds = fresh.copy()
-    left, right = new_number[earlier.pairs.left], new_number[earlier.pairs.right]
-    tying = earlier.odds >= least
+    left, right = new_number[earlier.was.pairs.left], new_number[earlier.was.pairs.right]
+    tying = earlier.was.odds >= least
     is_lost = tying & ((left < 0) | (right < 0) | fresh[left] | fresh[right])
     for one, other in ((left, is_lost & (left >= 0)), (right, is_lost & (right >= 0))):
         seeds[one[other]] = True
@@ -302,10 +313,10 @@ def still_known(
     keep = there & ~anew[left] & ~anew[right]
     known = keys.nodes[~anew[keys.nodes]]
     clusters = np.full(size, -1, dtype=np.int32)
-    clusters[known] = new_number[earlier.clusters[old_number[known]]]
+    clusters[known] = new_number[earlier.was.clusters[old_number[known]]]
     if (clusters[known] < 0).any():
         return None
-    return Known(anew[keys.nodes], clusters, Pairs(left[keep], right[keep]), earlier.odds[keep])
+    return Known(anew[keys.nodes], clusters, Pairs(left[keep], right[keep]), earlier.was.odds[keep])
 
 
 def _in_other_groups(
@@ -314,8 +325,11 @@ def _in_other_groups(
     """Return, by node number, which nodes are new or in an exact group with other members."""
     size, old_number = len(groups), earlier.old_number
     width = np.bincount(groups[nodes], minlength=size)
-    width_before = np.bincount(earlier.groups[earlier.nodes], minlength=len(earlier.groups))
-    old_group = np.where(old_number[nodes] >= 0, earlier.groups[old_number[nodes]], -1)
+    groups_before = earlier.was.groups
+    width_before = np.bincount(
+        groups_before[earlier.was.numbers.nodes], minlength=len(groups_before)
+    )
+    old_group = np.where(old_number[nodes] >= 0, groups_before[old_number[nodes]], -1)
     lowest = np.full(size, np.iinfo(np.int32).max, dtype=np.int32)
     highest = np.full(size, -1, dtype=np.int32)
     np.minimum.at(lowest, groups[nodes], old_group)

@@ -21,9 +21,10 @@ from cdp_pipeline.identity.exact import (
 )
 from cdp_pipeline.identity.fit import model_fit, rules_of
 from cdp_pipeline.identity.incremental import (
-    earlier_linking,
+    beside_today,
     edges_of,
     keys_of_gone,
+    read_before,
     still_known,
 )
 from cdp_pipeline.identity.mixture import parts_of
@@ -83,17 +84,16 @@ def link(
     evidence = evidence_of(con, columns, needed)
     wanted = expressions_of([*rules_of(model), *looked_at(evidence, rules)])
     work = number_records(con, evidence, wanted)
+    before = read_before(con, model, columns, evidence, rules)
     nodes = Nodes(con, work)
-    earlier = None
-    if model.mixture is not None:
-        earlier = earlier_linking(con, model.version, columns, work, needed, rules)
+    earlier = None if before is None else beside_today(before, work.numbers)
     if earlier is None:
         nodes.need_all()
         keys = NodeKeys(con, work=work)
         edges = exact_edges(con, work, rules, "identity.shared_identifiers", keys)
     else:
         keys = NodeKeys(con, DISTINCT_RECORDS, work=work, keep_rules=True)
-        gone = keys_of_gone(con, earlier, work)
+        gone = keys_of_gone(con, columns, earlier, work)
         edges = edges_of(con, earlier, gone, work, rules, keys, nodes)
     edges = strongest(edges)
     groups = smallest_of_component(int(keys.nodes.max(initial=-1)) + 1, edges.left, edges.right)
@@ -135,10 +135,12 @@ def _link_what_is_new(
 ) -> Linked:
     """Link what is new, and carry over what is known of the rest."""
     least, rules = model.threshold - COMPONENT_SLACK, rules_of(model)
+    scorer = Scorer(con, model)
 
     def ties(candidates: Pairs) -> tuple[Pairs, NDArray[np.float64]]:
         nodes.need(candidates.left, candidates.right)
-        pairs, parts = Scorer(con, model).scored(candidates, least)
+        scorer.look_again()
+        pairs, parts = scorer.scored(candidates, least)
         odds = odds_of(parts, model.prior)
         near = odds >= least
         return Pairs(pairs.left[near], pairs.right[near]), odds[near]
@@ -149,7 +151,8 @@ def _link_what_is_new(
         return _link_nodes(con, model, groups, work, keys)
     candidates = make_pairs(keys, rules, groups=groups, touching=known.anew)
     nodes.need(keys.nodes[known.anew], candidates.left, candidates.right)
-    linked = _link_candidates(Scorer(con, model), model, candidates, groups, work, keys)
+    scorer.look_again()
+    linked = _link_candidates(scorer, model, candidates, groups, work, keys)
     pairs = Pairs(
         np.concatenate((linked.pairs.left, known.pairs.left)),
         np.concatenate((linked.pairs.right, known.pairs.right)),

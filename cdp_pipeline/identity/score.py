@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from cdp_pipeline.identity.comparisons import comparison
-from cdp_pipeline.identity.work import NODES, Work
+from cdp_pipeline.identity.sql import number
+from cdp_pipeline.identity.work import NODES, RECORD_NODES, Work
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,11 +138,16 @@ def learn_frequencies(
 
 
 def node_frequencies(
-    con: duckdb.DuckDBPyConnection, frequencies: dict[str, dict[str, Any]]
+    con: duckdb.DuckDBPyConnection,
+    frequencies: dict[str, dict[str, Any]],
+    known: dict[str, NDArray[np.float64]] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return, per column, log2 of the model's frequency of each node's value, by node number."""
-    size = con.sql(f"select coalesce(max(node_no) + 1, 0) from {NODES}").fetchall()[0][0]
-    found: dict[str, NDArray[np.float64]] = {}
+    """Return, per column, log2 of the model's frequency of each node's value, by node number.
+
+    ``known`` is what this gave when ``identity_nodes`` held fewer nodes; it is filled up.
+    """
+    size = number(con, f"select max(node_no) + 1 from {RECORD_NODES}")
+    found = {} if known is None else known
     for name, learned in frequencies.items():
         values = learned["values"]
         con.register(
@@ -158,9 +164,9 @@ def node_frequencies(
             inner join identity_frequencies as f on cast(n.{name} as varchar) = f.value"""
         ).to_arrow_table()
         con.unregister("identity_frequencies")
-        column = np.full(size, np.log2(learned["rest"]))
-        column[result["node_no"].to_numpy()] = result["log2_share"].to_numpy()
-        found[name] = column
+        if name not in found:
+            found[name] = np.full(size, np.log2(learned["rest"]))
+        found[name][result["node_no"].to_numpy()] = result["log2_share"].to_numpy()
     return found
 
 

@@ -63,6 +63,10 @@ class Scorer:
             for name, learnt in model.frequencies.items()
         }
 
+    def look_again(self) -> None:
+        """Take notice of nodes that have come into ``identity_nodes``."""
+        node_frequencies(self._con, self._model.frequencies, self._frequencies)
+
     @property
     def frequencies(self) -> dict[str, NDArray[np.float64]]:
         """What `node_frequencies` gives for these nodes and this model."""

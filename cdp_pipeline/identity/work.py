@@ -225,12 +225,13 @@ def earlier_numbers(
 
 
 def make_earlier_nodes(
-    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], numbers: NDArray[np.int32]
+    con: duckdb.DuckDBPyConnection,
+    columns: IdentityColumns,
+    evidence: Sequence[Evidence],
+    numbers: NDArray[np.int32],
 ) -> None:
-    """Make ``identity_earlier_nodes`` of some nodes of an earlier linking.
-
-    After `earlier_numbers`.
-    """
+    """Make ``identity_earlier_nodes`` of some nodes of an earlier linking."""
+    _join_attributes(con, columns, "earlier", _EARLIER)
     with shown(con, "identity_wanted", {"node_no": numbers}):
         con.execute(
             f"""create or replace temp table {_GONE} as
@@ -272,19 +273,22 @@ def _numbers(
         for rule in deciding_columns(evidence)
     )
     same = ", ".join(["kind", *(e.name for e in evidence)])
-    record_no, (content, record, says, *keys) = scanned(
-        con,
-        joined,
-        [f"hash({same})", "hash(its_source, its_record_id)", says_who or "false"]
-        + [key_of(e) for e in expressions],
-    )
+    found = [f"hash({same})", "hash(its_source, its_record_id)", says_who or "false"]
+    table, order = _scanned(con, joined, found + [key_of(e) for e in expressions])
+    record_no, content, record, says, *keys = table.columns
+    record_no = _in_order(record_no, order).astype(np.int32)
+    content, record, says = (_in_order(column, order) for column in (content, record, says))
     node_of = record_no.copy()
     telling, ends = blocks(np.where(says, content, np.uint64(0)))
     node_of[telling] = record_no[np.repeat(telling[ends[:-1]], np.diff(ends))]
     first = np.flatnonzero(node_of == record_no)
+    places = first if order is None else order[first]
     with ThreadPoolExecutor(threads_of(con)) as pool:
-        of_nodes = dict(zip(expressions, pool.map(lambda key: key[first], keys), strict=True))
-    return Numbers(record_no, node_of, first, content, record), of_nodes
+        of_nodes = pool.map(lambda key: _in_order(key, places), keys)
+        return (
+            Numbers(record_no, node_of, first, content, record),
+            dict(zip(expressions, of_nodes, strict=True)),
+        )
 
 
 def key_of(expression: str) -> str:
@@ -296,15 +300,26 @@ def scanned(
     con: duckdb.DuckDBPyConnection, nodes: str, expressions: Sequence[str]
 ) -> tuple[NDArray[np.int32], list[NDArray[Any]]]:
     """Return the numbers of all nodes of a relation and some expressions, in order of number."""
+    table, order = _scanned(con, nodes, expressions)
+    with ThreadPoolExecutor(threads_of(con)) as pool:
+        numbers, *columns = pool.map(lambda column: _in_order(column, order), table.columns)
+    return numbers.astype(np.int32), columns
+
+
+def _scanned(
+    con: duckdb.DuckDBPyConnection, nodes: str, expressions: Sequence[str]
+) -> tuple[pa.Table, NDArray[np.int64] | None]:
+    """Return numbers and expressions as they come, and what would sort them by number."""
     wanted = [f"{e} as found_{place}" for place, e in enumerate(expressions)]
     table = con.sql(f"select {', '.join(['node_no', *wanted])} from {nodes}").to_arrow_table()
-    with ThreadPoolExecutor(threads_of(con)) as pool:
-        numbers, *columns = pool.map(pa.ChunkedArray.to_numpy, table.columns)
-    # A view's rows may come in another order each time.
-    if (numbers[1:] < numbers[:-1]).any():
-        order = np.argsort(numbers, kind="stable")
-        numbers, columns = numbers[order], [column[order] for column in columns]
-    return numbers.astype(np.int32), columns
+    numbers = table["node_no"].to_numpy()
+    is_sorted = not (numbers[1:] < numbers[:-1]).any()
+    return table, None if is_sorted else np.argsort(numbers, kind="stable")
+
+
+def _in_order(column: pa.ChunkedArray, places: NDArray[np.int64] | None) -> NDArray[Any]:
+    values: NDArray[Any] = column.to_numpy()
+    return values if places is None else values[places]
 
 
 def _make_skeletons(
