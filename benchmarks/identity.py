@@ -8,8 +8,10 @@ by a fifth either way and shows what that does to F1. ``python -m benchmarks.ide
 [WORLDS]`` links forty small worlds (or the first so many) and shows how often the precision and
 recall estimated without truth hold, and how wide their intervals are. ``--growth`` links
 300,000 and three million records and compares what a record costs. ``--delta [PEOPLE]`` links a
-demo company (about a million records) and then a day of 10,000 changes to it. ``--countries`` links
-small worlds of four countries that another generator made. Every set goes through the
+demo company (about a million records) and then a day of 10,000 changes to it. ``--splink [SET
+...]`` links sets, else the demo company of a million records, and beside it Splink as its
+documentation uses it. ``--countries`` links small worlds of four countries that another generator
+made. Every set goes through the
 public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
 in a process of its own so that memory is its own.
 """
@@ -171,7 +173,7 @@ def linked(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
             " 'estimated_%'"
         ).fetchall()
         return {
-            **_score(con),
+            **score_clusters(con),
             "records": int(con.table("identity.record_clusters").shape[0]),
             "estimated": {metric.removeprefix("estimated_"): rest for metric, *rest in estimated},
             "config": configuration_hash(),
@@ -278,6 +280,50 @@ def coverage(count: int) -> list[Figure]:
     return rows
 
 
+def beside_splink(names: list[str]) -> list[Figure]:
+    """Link sets, and the same standardised records by Splink as its documentation uses it."""
+    rows = []
+    for name in names or [f"demo:{_DEMO_PEOPLE['demo_1m']}"]:
+        base, _, people = name.partition(":")
+        with tempfile.TemporaryDirectory() as folder:
+            if base == "demo":
+                _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
+            this = [sys.executable, "-m", "benchmarks.identity"]
+            subprocess.run([*this, "--stage", name, folder], check=True)
+            for way in ("one", "by-splink"):
+                measured = measure([*this, f"--{way}", name, folder])
+                found = json.loads(measured.output.splitlines()[-1])
+                subject = (
+                    f"identity.{name.replace(':', '_')}.{'ours' if way == 'one' else 'splink'}"
+                )
+                rows += [
+                    *(figure(f"{subject}.{score}", found[score], "", direction="up")
+                      for score in ("f1", "precision", "recall")),
+                    figure(f"{subject}.wall_seconds", found["link_wall"] + found["train_wall"], "s",
+                           reference="standardised, trained and linked"),
+                    figure(f"{subject}.cpu_seconds", found["link_cpu"] + found["train_cpu"], "s"),
+                    figure(f"{subject}.peak_gb", measured.peak_gb, "GB"),
+                ]  # fmt: skip
+    return rows
+
+
+def _by_splink(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
+    from benchmarks._identity_splink import linked_by_splink
+    from cdp_pipeline.identity import load_identity_columns, standardise
+
+    columns = load_identity_columns().with_columns(chosen.columns)
+    standardising, linking = Taken(), Taken()
+    steps.make(lambda con: standardise(con, columns), "standardised_records",
+               "standardised_attributes", "rejected_identifiers", taken=standardising)  # fmt: skip
+    found = linked_by_splink(steps, columns, linking)
+    return found | {
+        "train_wall": standardising.wall,
+        "train_cpu": standardising.cpu,
+        "link_wall": linking.wall,
+        "link_cpu": linking.cpu,
+    }
+
+
 def delta(people: int) -> list[Figure]:
     """Link a demo company and then a day of changes to it, knowing what was linked before."""
     from benchmarks._identity_delta import delta_figures
@@ -310,7 +356,7 @@ def countries() -> list[Figure]:
     return rows
 
 
-def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
+def score_clusters(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Return pairwise precision, recall and F1 of the final clusters."""
     con.execute(
         """create temp table scored as
@@ -350,10 +396,11 @@ def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--stage"]:
         staged(sys.argv[2], Path(sys.argv[3]))
-    elif sys.argv[1:2] == ["--one"]:
+    elif sys.argv[1:2] in (["--one"], ["--by-splink"]):
         from benchmarks._identity_sets import SETS
 
-        found = linked(Steps(Path(sys.argv[3]) / "tables"), SETS[sys.argv[2].partition(":")[0]])
+        way = linked if sys.argv[1] == "--one" else _by_splink
+        found = way(Steps(Path(sys.argv[3]) / "tables"), SETS[sys.argv[2].partition(":")[0]])
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         from benchmarks.__main__ import show
@@ -363,6 +410,9 @@ if __name__ == "__main__":
             sys.exit()
         if sys.argv[1:2] == ["--growth"]:
             show(growth())
+            sys.exit()
+        if sys.argv[1:2] == ["--splink"]:
+            show(beside_splink(sys.argv[2:]))
             sys.exit()
         if sys.argv[1:2] == ["--delta"]:
             show(delta(int(sys.argv[2]) if sys.argv[2:] else _DEMO_PEOPLE["demo_1m"]))

@@ -1,0 +1,111 @@
+"""Splink as its documentation uses it, on the same standardised records: what to compare with.
+
+Belongs here: library comparisons by kind of column, equality blocking, expectation maximisation,
+connected components at a probability of .95. Nothing here is tuned to a set, and nothing of it is
+used by the package.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from benchmarks._identity_steps import Steps, Taken
+from cdp_pipeline.identity import IdentityColumns
+from cdp_pipeline.identity.work import JOINED, Evidence, evidence_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+# What Splink's documentation takes for a match when clusters are made.
+CLUSTERED_AT = 0.95
+_RANDOM_PAIRS = 1e6
+_KEPT_AT = 0.01
+# Kinds of columns that bring candidates together, two at a time.
+_TOGETHER = ("given_name", "family_name", "date", "postcode", "text")
+# Believed share of true pairs that the exact agreements below find.
+_RECALL = 0.7
+
+
+def linked_by_splink(steps: Steps, columns: IdentityColumns, taken: Taken) -> dict[str, Any]:
+    """Train and link standardised records; return the scores of the clusters."""
+    from benchmarks.identity import score_clusters
+
+    def link(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        return {"identity.record_clusters": _clusters(con, evidence_of(con, columns))}
+
+    steps.make(link, "record_clusters", taken=taken)
+    with steps.connection() as con:
+        return score_clusters(con)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a set by kind, those it has."""
+
+    evidence: tuple[Evidence, ...]
+
+    def of(self, *kinds: str) -> list[str]:
+        return [e.name for e in self.evidence if e.column.kind in kinds]
+
+    def rules(self, *kinds: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return the first column of each kind, for combinations of kinds that the set has."""
+        found = [tuple(self.of(kind)[0] for kind in some if self.of(kind)) for some in kinds]
+        return [columns for columns, some in zip(found, kinds, strict=True)
+                if len(columns) == len(some)]  # fmt: skip
+
+
+def _clusters(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) -> str:
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    columns = _Columns(tuple(e for e in evidence if e.column.kind != "source"))
+    identifiers = [(name,) for name in columns.of("identifier")]
+    # Two columns a rule: one alone floods a million records.
+    blocking = identifiers + columns.rules(("email",), ("phone",), *combinations(_TOGETHER, 2))
+    surely = identifiers + columns.rules(
+        ("email", "given_name"), ("given_name", "family_name", "date")
+    )
+    rounds = columns.rules(("given_name", "family_name"), ("date",), ("email",))[:2]
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="record_no",
+        comparisons=[_comparison(e) for e in columns.evidence],
+        blocking_rules_to_generate_predictions=[block_on(*rule) for rule in blocking],
+    )
+    linker = Linker(DuckDBAPI(con).register(JOINED), settings)
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        linker.training.estimate_probability_two_random_records_match(
+            [block_on(*rule) for rule in surely or blocking[:1]], recall=_RECALL
+        )
+        linker.training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=1)
+        for rule in rounds:
+            linker.training.estimate_parameters_using_expectation_maximisation(block_on(*rule))
+        pairs = linker.inference.predict(threshold_match_probability=_KEPT_AT)
+        found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+            pairs, threshold_match_probability=CLUSTERED_AT
+        )
+    return (
+        "select record_no, dense_rank() over (order by cluster_id) as cluster_no"
+        f" from {found.physical_name}"
+    )
+
+
+def _comparison(evidence: Evidence) -> Any:
+    """Return the comparison that Splink's library has for a kind of column."""
+    import splink.comparison_library as cl
+
+    name, kind = evidence.name, evidence.column.kind
+    if kind in ("given_name", "family_name", "full_name"):
+        return cl.NameComparison(name)
+    if kind == "date":
+        return cl.DateOfBirthComparison(name, input_is_string=False)
+    if kind == "email":
+        return cl.EmailComparison(name)
+    if kind == "address":
+        return cl.JaroWinklerAtThresholds(name, [0.9, 0.8])
+    return cl.ExactMatch(name).configure(term_frequency_adjustments=True)
