@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from cdp_pipeline.prediction.lookalikes.behaviour import Behaviour
@@ -44,11 +45,18 @@ def is_seed(
     con: duckdb.DuckDBPyConnection, name: str, behaviour: Behaviour, day: date
 ) -> NDArray[np.bool_]:
     """Return which customers were seeds of an audience by a day."""
-    rows = con.sql(
+    from pyarrow import compute
+
+    seeds = con.sql(
         f"select customer_id from {TABLE} "
         f"where audience = {literal(name)} and since_on <= date {literal(str(day))}"
-    ).fetchall()
-    return np.isin(behaviour.customer_id, np.array([row[0] for row in rows], dtype=np.str_))
+    ).to_arrow_table()
+    # hashed: numpy would sort a million texts
+    found = compute.is_in(
+        pa.array(behaviour.customer_id, pa.string()),
+        value_set=seeds.column("customer_id").cast(pa.string()),
+    )
+    return np.asarray(found.to_numpy(zero_copy_only=False))
 
 
 def count_seeds(con: duckdb.DuckDBPyConnection, name: str, day: date) -> int:
