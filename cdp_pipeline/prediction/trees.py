@@ -6,7 +6,7 @@ What they learn, and from which columns, is said by whoever fits them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -27,6 +27,25 @@ _SHAPE: Mapping[str, Any] = {
 def _size(matrix: Floats) -> dict[str, int]:
     """Return the rows a leaf must hold: a leaf of a handful is chance."""
     return {"min_samples_leaf": max(20, len(matrix) // 500)}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Some columns of a matrix; rows that are the same in all of them are kept once.
+
+    Attributes
+    ----------
+    numbers
+        Which columns of the matrix they are.
+    values
+        Different rows x these columns.
+    row
+        Per row of the matrix, its row in `values`; None when it has the same.
+    """
+
+    numbers: Sequence[int]
+    values: Floats
+    row: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,12 @@ class BoostedTrees:
 
     def raw(self, matrix: Floats) -> Floats:
         """Return the sum of the trees per row, before any link."""
-        return self._lookup.sum_of(np.asarray(matrix, dtype=np.float64), self.start)
+        matrix = np.asarray(matrix, dtype=np.float64)
+        return self.raw_of([Columns(range(matrix.shape[1]), matrix)], len(matrix))
+
+    def raw_of(self, parts: Sequence[Columns], rows: int) -> Floats:
+        """Return what ``raw`` does, of a matrix of so many rows that is given in parts."""
+        return self._lookup.sum_of(parts, rows, self.start)
 
     @cached_property
     def _lookup(self) -> _Lookup:
@@ -208,20 +232,41 @@ class _Lookup:
             leaves[feature] = table
         return cls(borders, leaves, values)
 
-    def sum_of(self, matrix: Floats, start: float) -> Floats:
+    def sum_of(self, parts: Sequence[Columns], rows: int, start: float) -> Floats:
         """Return the start and the values of all trees, added tree by tree."""
-        total = np.full(len(matrix), start)
-        for first in range(0, len(matrix), _ROWS_TOGETHER):
-            rows = matrix[first : first + _ROWS_TOGETHER]
-            left_over = np.full((len(rows), len(self.values)), 0xFFFF, dtype=np.uint16)
-            for feature, edges in self.borders.items():
-                column = np.ascontiguousarray(rows[:, feature])
-                place = np.searchsorted(edges, column)
-                place[np.isnan(column)] = len(edges) + 1
-                left_over &= self.leaves[feature].take(place, axis=0)
+        total = np.full(rows, start)
+        # what rows share is looked up once, the rest while the bits of its rows are in the cache
+        shared = [None if part.row is None else self._left_over(part) for part in parts]
+        for first in range(0, rows, _ROWS_TOGETHER):
+            some = slice(first, min(first + _ROWS_TOGETHER, rows))
+            left_over = np.full((some.stop - first, len(self.values)), 0xFFFF, dtype=np.uint16)
+            for part, bits in zip(parts, shared, strict=True):
+                if bits is None or part.row is None:
+                    self._take_away(left_over, part, some)
+                else:
+                    left_over &= bits.take(part.row[some], axis=0)
             left_over &= ~left_over + np.uint16(1)
             leaf = (np.ascontiguousarray(left_over.T) * _WHICH_BIT) >> np.uint16(12)
-            part = total[first : first + _ROWS_TOGETHER]
+            sums = total[some]
             for values, of_tree in zip(self.values, leaf, strict=True):
-                part += values.take(of_tree)
+                sums += values.take(of_tree)
         return total
+
+    def _left_over(self, part: Columns) -> NDArray[np.uint16]:
+        """Return the leaves that the different rows of some columns leave over."""
+        bits = np.full((len(part.values), len(self.values)), 0xFFFF, dtype=np.uint16)
+        for first in range(0, len(bits), _ROWS_TOGETHER):
+            some = slice(first, first + _ROWS_TOGETHER)
+            self._take_away(bits[some], part, some)
+        return bits
+
+    def _take_away(self, left_over: NDArray[np.uint16], part: Columns, some: slice) -> None:
+        """Take away the leaves that some rows of some columns do not leave over."""
+        for place, feature in enumerate(part.numbers):
+            if feature not in self.borders:
+                continue
+            edges = self.borders[feature]
+            column = np.ascontiguousarray(part.values[some, place])
+            at = np.searchsorted(edges, column)
+            at[np.isnan(column)] = len(edges) + 1
+            left_over &= self.leaves[feature].take(at, axis=0)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.trees import MOST_LEAVES, BoostedTrees
+from cdp_pipeline.prediction.trees import MOST_LEAVES, BoostedTrees, Columns
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,22 @@ def test_looking_up_all_trees_at_once_ends_in_the_leaves_of_scikit_learn(
     np.testing.assert_allclose(trees.raw(asked), reference.decision_function(asked), atol=1e-7)
     kept = BoostedTrees.from_dict(json.loads(json.dumps(trees.to_dict())))
     np.testing.assert_array_equal(kept.raw(asked), trees.raw(asked))
+
+
+def test_a_matrix_in_parts_has_the_same_sums_as_the_matrix_to_the_last_bit(
+    matrix: Floats, outcome: Floats
+) -> None:
+    draw = np.random.default_rng(8)
+    # three columns whose rows repeat, in an order of their own, and two that stand row by row
+    row = draw.integers(0, 700, len(matrix))
+    whole = matrix.copy()
+    whole[:, [3, 0, 1]] = matrix[row][:, [3, 0, 1]]
+    trees = BoostedTrees.of_outcome(whole, outcome, seed=3)
+    parts = [
+        Columns([3, 0, 1], matrix[:700][:, [3, 0, 1]], row),
+        Columns([2, 4], matrix[:, [2, 4]]),
+    ]
+    np.testing.assert_array_equal(trees.raw_of(parts, len(matrix)), trees.raw(whole))
 
 
 def test_a_row_has_the_same_sum_whatever_rows_are_beside_it(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.recommendations.past import Past, Singles, directions
 from cdp_pipeline.prediction.recommendations.purchases import Ints, pair_keys
+from cdp_pipeline.prediction.trees import Columns
 
 OWN_CANDIDATES = 80
 TOGETHER_CANDIDATES = 20
@@ -26,6 +27,9 @@ NEAREST = 100
 # Cells of customers x products looked at together: bounds memory whatever the shop's size.
 BATCH_CELLS = 6_000_000
 BATCH_CUSTOMERS = 1024
+# Of these alone, what a batch needs is small enough to be kept for the next by the C library, and
+# need not be asked of the system page by page.
+SCORED_CUSTOMERS = 512
 
 SOURCES = ("own_history", "bought_together", "similar_customers", "popular")
 
@@ -64,19 +68,29 @@ class Candidates:
     ----------
     customer, product
         Numbers, as in the purchases.
-    features
-        One column per name in ``FEATURES``; nan where there is nothing to say.
+    parts
+        The features, those of a customer, of a product, and of the customer's own products kept
+        once; nan where there is nothing to say.
     lists
         What the batch was drawn from, for ``evidence``.
     """
 
     customer: Ints
     product: Ints
-    features: Floats
+    parts: list[Columns]
     lists: Lists
 
     def __len__(self) -> int:
         return len(self.customer)
+
+    def features(self) -> Floats:
+        """Return the features as a matrix, one column per name in ``FEATURES``."""
+        matrix = np.empty((len(self), len(FEATURES)))
+        for part in self.parts:
+            for place, number in enumerate(part.numbers):
+                column = part.values[:, place]
+                matrix[:, number] = column if part.row is None else column[part.row]
+        return matrix
 
 
 @dataclass(frozen=True)
@@ -91,9 +105,9 @@ class Lists:
     nearest: Ints
 
 
-def batches(past: Past, customers: Ints) -> Iterator[Ints]:
+def batches(past: Past, customers: Ints, most: int = BATCH_CUSTOMERS) -> Iterator[Ints]:
     """Yield customers in parts of a fixed size, so that memory is bounded."""
-    size = max(16, min(BATCH_CUSTOMERS, BATCH_CELLS // max(past.product_count, 1)))
+    size = max(16, min(most, BATCH_CELLS // max(past.product_count, 1)))
     for first in range(0, len(customers), size):
         yield customers[first : first + size]
 
@@ -129,8 +143,8 @@ def find_candidates(
     cells = np.flatnonzero(is_candidate)
     own_row = np.full(len(customers) * count, -1, dtype=np.int32)
     own_row[own_cells] = own
-    features = _features(past, customers, cells, own_row[cells].astype(np.int64), lists)
-    return Candidates(customers[cells // count], cells % count, features, lists)
+    parts = _features(past, customers, cells, own_row[cells].astype(np.int64), lists)
+    return Candidates(customers[cells // count], cells % count, parts, lists)
 
 
 def _relations(
@@ -252,23 +266,44 @@ def _strongest_own(past: Past, own: Ints, place: Ints) -> tuple[Ints, Ints]:
     return own[keep], place[keep]
 
 
-def _features(past: Past, customers: Ints, cells: Ints, row: Ints, lists: Lists) -> Floats:
+def _features(past: Past, customers: Ints, cells: Ints, row: Ints, lists: Lists) -> list[Columns]:
     """Return the features of the cells; ``row`` is the customer's pair, -1 for new products."""
     place, product = np.divmod(cells, past.product_count)
-    customer = customers[place]
     is_own = row >= 0
-    rows = row[is_own]
-    pairs, people = past.pairs, past.customers
-    visits = people.visits[customer].astype(np.float64)
+    # new products are alike: they share the row after those of the own ones
+    of_own = np.full(len(cells), np.count_nonzero(is_own), dtype=np.int64)
+    of_own[is_own] = np.arange(np.count_nonzero(is_own))
+    people = past.customers.visits[customers[place[is_own]]].astype(np.float64)
+    return [
+        _columns(_own_features(past, row[is_own], people), of_own),
+        _columns(_product_features(past), product),
+        _columns(_customer_features(past, customers), place),
+        _columns(
+            {
+                "together": lists.together[place, product],
+                "similar": lists.similar[place, product],
+                "category_share": _category_share(past, place, product, customers),
+            }
+        ),
+    ]
+
+
+def _columns(values: dict[str, Any], row: Ints | None = None) -> Columns:
+    columns = [np.asarray(column, dtype=np.float64) for column in values.values()]
+    return Columns([FEATURES.index(name) for name in values], np.stack(columns, axis=1), row)
+
+
+def _own_features(past: Past, rows: Ints, visits: Floats) -> dict[str, Any]:
+    """Return what is known of customers' own products, and last what is said of a new one."""
+    pairs = past.pairs
     bought = pairs.visits[rows]
-    own_visits = visits[is_own]
-    since = own_visits - pairs.last_visit[rows]
+    since = visits - pairs.last_visit[rows]
     days = (past.day - pairs.last_day[rows]).astype(np.float64)
     values: dict[str, Any] = {
         "visits_since": (since, np.nan),
         "days_since": (days, np.nan),
         "visits_bought": (bought, 0.0),
-        "share_of_visits": (bought / own_visits, 0.0),
+        "share_of_visits": (bought / visits, 0.0),
         "quick_memory": (pairs.quick[rows], 0.0),
         "slow_memory": (pairs.slow[rows], 0.0),
         # the customer's own rhythm, pulled to that of all buyers of the product
@@ -279,58 +314,38 @@ def _features(past: Past, customers: Ints, cells: Ints, row: Ints, lists: Lists)
         "days_overdue": (days / (usual_gap_days(past, rows) + 1.0), np.nan),
         "in_last_visit": (since == 0, 0.0),
     }
-    matrix = np.empty((len(cells), len(FEATURES)))
-    for column, name in enumerate(FEATURES):
-        if name in values:
-            own_values, otherwise = values[name]
-            matrix[:, column] = otherwise
-            matrix[is_own, column] = own_values
-        else:
-            matrix[:, column] = _shared_feature(name, past, place, product, customer, lists)
-    return matrix
+    return {name: np.append(own, otherwise) for name, (own, otherwise) in values.items()}
 
 
-def _shared_feature(
-    name: str, past: Past, place: Ints, product: Ints, customer: Ints, lists: Lists
-) -> Any:
-    """Return a feature that does not need the product to be the customer's own."""
-    people, goods = past.customers, past.products
-    match name:
-        case "newest_buyers":
-            return np.log1p(goods.newest_buyers)[product]
-        case "recent_buyers":
-            return np.log1p(goods.recent_buyers)[product]
-        case "trend":
-            return (np.log1p(goods.newest_buyers) - np.log1p(goods.recent_buyers))[product]
-        case "repeat_share":
-            return goods.repeat_share[product]
-        case "product_gap_visits":
-            return goods.gap_visits[product]
-        case "product_gap_days":
-            return goods.gap_days[product]
-        case "together":
-            return lists.together[place, product]
-        case "similar":
-            return lists.similar[place, product]
-        case "category_share":
-            return _category_share(past, place, product, lists.customers)
-        case "customer_visits":
-            return people.visits[customer]
-        case "products_per_visit":
-            return (people.lines / np.maximum(people.visits, 1))[customer]
-        case "customer_repeat_share":
-            return (1.0 - people.products / np.maximum(people.lines, 1))[customer]
-        case "recency_days":
-            return past.day - people.last_day[customer]
-        case "tenure_days":
-            return (people.last_day - people.first_day)[customer]
-    raise ValueError(f"unknown feature {name!r}")
+def _product_features(past: Past) -> dict[str, Any]:
+    goods = past.products
+    newest, recent = np.log1p(goods.newest_buyers), np.log1p(goods.recent_buyers)
+    return {
+        "newest_buyers": newest,
+        "recent_buyers": recent,
+        "trend": newest - recent,
+        "repeat_share": goods.repeat_share,
+        "product_gap_visits": goods.gap_visits,
+        "product_gap_days": goods.gap_days,
+    }
+
+
+def _customer_features(past: Past, customers: Ints) -> dict[str, Any]:
+    people = past.customers
+    visits, lines = people.visits[customers], people.lines[customers]
+    return {
+        "customer_visits": visits,
+        "products_per_visit": lines / np.maximum(visits, 1),
+        "customer_repeat_share": 1.0 - people.products[customers] / np.maximum(lines, 1),
+        "recency_days": past.day - people.last_day[customers],
+        "tenure_days": people.last_day[customers] - people.first_day[customers],
+    }
 
 
 def _category_share(past: Past, place: Ints, product: Ints, customers: Ints) -> Any:
     """Return the share of the customer's habits in the product's category; nan without one."""
     if past.category_of.shape[1] == 0:
-        return np.nan
+        return np.full(len(place), np.nan)
     shares = (past.habits[customers] @ past.category_of).toarray()
     category = past.category[product]
     return np.where(category >= 0, shares[place, np.maximum(category, 0)], np.nan)
@@ -402,12 +417,16 @@ def evidence(past: Past, candidates: Candidates, chosen: Ints) -> Evidence:
 def own_rows(past: Past, customer: Ints, product: Ints) -> Ints:
     """Return the pair of each customer and product, -1 where there is none."""
     pairs = past.pairs
-    if not len(pairs.customer):
+    if not len(customer):
+        return np.zeros(0, dtype=np.int64)
+    # a batch is a few neighbours among all customers: the others' pairs are left alone
+    first, after = pairs.start[customer.min()], pairs.start[customer.max() + 1]
+    if first == after:
         return np.full(len(customer), -1, dtype=np.int64)
-    keys = pair_keys(pairs.customer, pairs.product, past.product_count)
+    keys = pair_keys(pairs.customer[first:after], pairs.product[first:after], past.product_count)
     wanted = pair_keys(customer, product, past.product_count)
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[place] == wanted, place, -1)
+    return np.where(keys[place] == wanted, first + place, -1)
 
 
 def _standing(best: Singles, value: Singles) -> Ints:

@@ -67,7 +67,7 @@ class Lesson:
             # candidates per customer are alike, so the first batches tell how many there will be
             share = min(1.0, rows * len(part) / max(len(customers) * len(found), 1))
             kept = bought | (scattered(keys) < share)
-            parts.append((found.features[kept], bought[kept], np.full(kept.sum(), 1.0 / share)))
+            parts.append((found.features()[kept], bought[kept], np.full(kept.sum(), 1.0 / share)))
         if not parts:
             return cls(np.zeros((0, 0)), np.zeros(0, dtype=np.bool_), np.zeros(0))
         features, bought, weight = (np.concatenate(items) for items in zip(*parts, strict=True))
@@ -101,7 +101,16 @@ def fit_ranker(lessons: list[Lesson], *, seed: int) -> BoostedTrees:
 
 def chance(ranker: BoostedTrees, candidates: Candidates) -> Floats:
     """Return the learned probability of each candidate, not yet calibrated."""
-    return np.asarray(1.0 / (1.0 + np.exp(-ranker.raw(candidates.features))))
+    return _share(ranker.raw_of(candidates.parts, len(candidates)))
+
+
+def chance_of(ranker: BoostedTrees, features: Floats) -> Floats:
+    """Return what ``chance`` does, from the features as a matrix."""
+    return _share(ranker.raw(features))
+
+
+def _share(log_odds: Floats) -> Floats:
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 def best_of(candidates: Candidates, score: Floats, most: int) -> tuple[Ints, Ints]:

@@ -81,12 +81,24 @@ class Purchases:
         """Return the sorted keys (``pair_keys``) of what was bought after a day, until another."""
         rows = (self.day > after) & (self.day <= until)
         keys = pair_keys(self.customer[rows], self.product[rows], self.product_count)
-        return np.asarray(np.unique(keys))
+        return distinct(keys)
 
 
 def pair_keys(customer: NDArray[Any], product: NDArray[Any], product_count: int) -> Ints:
     """Return one number per customer and product, ordered by customer, then product."""
     return np.asarray(customer.astype(np.int64) * product_count + product)
+
+
+def distinct(values: NDArray[Any]) -> Ints:
+    """Return the different values, ascending.
+
+    As ``np.unique``, which looks them up in a hash table and takes many times as long with
+    millions of them.
+    """
+    ordered = np.sort(values)
+    return np.asarray(
+        ordered[np.r_[True, ordered[1:] != ordered[:-1]]] if len(ordered) else ordered
+    )
 
 
 def is_among(keys: Ints, sorted_keys: Ints) -> NDArray[np.bool_]:
@@ -126,6 +138,8 @@ def number_customers_and_products(con: duckdb.DuckDBPyConnection) -> None:
         create or replace temp table {PRODUCTS_TABLE} as
         select
             product_id,
+            product_name,
+            popular_days,
             cast(row_number() over (order by product_id) - 1 as integer) as product_no,
             cast(
                 case
@@ -147,16 +161,13 @@ def read_purchases(con: duckdb.DuckDBPyConnection) -> Purchases:
     customers and products. Nothing is learned from customers who refused, nor about them.
     """
     number_customers_and_products(con)
-    rows = columns_of(
+    bought = columns_of(
         con,
         f"""
         select
             customers.customer_no as customer,
             products.product_no as product,
             date_diff('day', date '1970-01-01', purchases.ordered_on)::integer as day,
-            (dense_rank() over (
-                partition by customers.customer_no order by purchases.ordered_on
-            ))::integer as visit,
         from prediction.product_purchases as purchases
         inner join {CUSTOMERS_TABLE} as customers
             on purchases.customer_id = customers.customer_id
@@ -165,24 +176,43 @@ def read_purchases(con: duckdb.DuckDBPyConnection) -> Purchases:
         where purchases.customer_id not in (
             select customer_id from prediction.profiling_objections
         )
-        order by customer, product, day
         """,
     )
     customers = columns_of(
         con, f"select draw, other_draw from {CUSTOMERS_TABLE} order by customer_no"
     )
     products = columns_of(con, f"select category_no from {PRODUCTS_TABLE} order by product_no")
+    product_count = len(products["category_no"])
+    rows = _in_order(bought["customer"], bought["product"], bought["day"], product_count)
     return Purchases(
-        rows["customer"].astype(np.int32),
-        rows["product"].astype(np.int32),
-        rows["day"].astype(np.int32),
-        rows["visit"].astype(np.int32),
+        *rows,
         len(customers["draw"]),
-        len(products["category_no"]),
+        product_count,
         customers["draw"].astype(np.int64),
         customers["other_draw"].astype(np.int64),
         products["category_no"].astype(np.int32),
     )
+
+
+def _in_order(
+    customer: Numbers, product: Numbers, day: Numbers, product_count: int
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return customer, product, day and visit in the order of the first three.
+
+    Each row, and each customer's day, is one whole number, and those sort ten times as fast as
+    rows of several columns.
+    """
+    first_day, last_day = (int(day.min()), int(day.max())) if len(day) else (0, 0)
+    days = last_day - first_day + 1
+    rows = pair_keys(customer, product, product_count) * days + (day - first_day)
+    rows.sort()
+    pair, since = np.divmod(rows, days)
+    customer, product = (part.astype(np.int32) for part in np.divmod(pair, product_count))
+    visits = customer.astype(np.int64) * days + since
+    different = distinct(visits)
+    visit = np.arange(len(different)) - first_rows(different // days) + 1
+    at = np.searchsorted(different, visits)
+    return customer, product, (since + first_day).astype(np.int32), visit[at].astype(np.int32)
 
 
 def days_since_1970(day: date) -> int:

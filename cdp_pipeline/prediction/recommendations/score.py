@@ -6,7 +6,7 @@ sharing out scarce stock, and the reasons in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cdp_pipeline.prediction.bgnbd import Floats
 from cdp_pipeline.prediction.recommendations.candidates import (
     NEAREST,
+    SCORED_CUSTOMERS,
     SOURCES,
     batches,
     evidence,
@@ -36,6 +37,7 @@ from cdp_pipeline.prediction.recommendations.purchases import (
     Ints,
     columns_of,
     days_since_1970,
+    distinct,
     first_rows,
     is_among,
     pair_keys,
@@ -62,6 +64,21 @@ NO_LEARNED_RANKING, NEVER_BOUGHT, NO_RECENT_PURCHASE, REFUSED = range(4)
 NEXT_BEST_SELLERS = 60
 
 
+# No wider than needed: at a million records every eight bytes of a row are fifty megabytes, several
+# times over, and getting them from the system takes longer than filling them.
+_KINDS: Mapping[str, type[np.generic]] = {
+    "customer": np.int32,
+    "product": np.int32,
+    "score": np.float64,
+    "chance": np.float64,
+    "source": np.int8,
+    "because": np.int32,
+    "count": np.int32,
+    "own_row": np.int32,
+    "fallback": np.int8,
+}
+
+
 @dataclass(frozen=True)
 class Pool:
     """Products that may be recommended, ordered by customer, best first.
@@ -76,15 +93,15 @@ class Pool:
         ``LEARNED``, or the place of the reason in ``FALLBACK_BECAUSE``.
     """
 
-    customer: Ints
-    product: Ints
+    customer: NDArray[np.int32]
+    product: NDArray[np.int32]
     score: Floats
     chance: Floats
-    source: Ints
-    because: Ints
-    count: Ints
-    own_row: Ints
-    fallback: Ints
+    source: NDArray[np.int8]
+    because: NDArray[np.int32]
+    count: NDArray[np.int32]
+    own_row: NDArray[np.int32]
+    fallback: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -94,15 +111,22 @@ class Pool:
         return Pool(*(getattr(self, item.name)[rows] for item in fields(self)))
 
     @classmethod
+    def with_columns(cls, **columns: NDArray[Any]) -> Pool:
+        """Make one of columns of any whole numbers."""
+        return cls(**{name: columns[name].astype(kind) for name, kind in _KINDS.items()})
+
+    @classmethod
     def of(cls, parts: list[Pool]) -> Pool:
-        """Put pools of different customers together, ordered by customer."""
+        """Put pools together, ordered by customer; rows of one customer stay in their order."""
         if not parts:
-            none = np.zeros(0, dtype=np.int64)
-            return cls(none, none, np.zeros(0), np.zeros(0), none, none, none, none, none)
-        whole = cls(
-            *(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(cls))
+            return cls.with_columns(**dict.fromkeys(_KINDS, np.zeros(0)))
+        order = np.argsort(np.concatenate([part.customer for part in parts]), kind="stable")
+        return cls(
+            *(
+                np.concatenate([getattr(part, item.name) for part in parts])[order]
+                for item in fields(cls)
+            )
         )
-        return whole.at(np.argsort(whole.customer, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -152,7 +176,7 @@ def score_recommendations(
         active = np.flatnonzero(today.past.customers.is_active) if can_rank else np.zeros(0, int)
         parts = _learned(today, model, active, threads)
         fallback = _fallback(con, today, model, cutoff, can_rank)
-        pool = Pool.of([*parts, _with_next(fallback, today)])
+        pool = Pool.of([*parts, fallback, *_next_best(fallback, today)])
         rationed = _share_out(pool, today, model)
     columns = _columns(pool.at(rationed.is_listed), rationed, today)
     _register(con, columns)
@@ -192,7 +216,7 @@ def _today(con: duckdb.DuckDBPyConnection, cutoff: Cutoff) -> Today:
         past,
         products["is_recommendable"].astype(np.bool_),
         products["stock_quantity"].astype(np.float64),
-        np.unique(pair_keys(returned["customer_no"], returned["product_no"], past.product_count)),
+        distinct(pair_keys(returned["customer_no"], returned["product_no"], past.product_count)),
         refused["customer_no"].astype(np.int64),
     )
 
@@ -206,7 +230,7 @@ def _learned(today: Today, model: RecommendationModel, active: Ints, threads: in
     def batch(customers: Ints) -> Pool:
         return _learned_batch(today, model, customers)
 
-    parts = batches(today.past, active)
+    parts = batches(today.past, active, SCORED_CUSTOMERS)
     if threads == 1:
         return [batch(part) for part in parts]
     with ThreadPoolExecutor(threads) as workers:
@@ -224,16 +248,16 @@ def _learned_batch(today: Today, model: RecommendationModel, customers: Ints) ->
     rows, _ = best_of(found, score, CALIBRATED_LENGTH)
     rows = rows[score[rows] >= 0.0]
     why = evidence(today.past, found, rows)
-    return Pool(
-        found.customer[rows],
-        found.product[rows],
-        score[rows],
-        model.calibrator.apply(score[rows]),
-        why.source,
-        why.because,
-        why.count,
-        why.own_row,
-        np.full(len(rows), LEARNED, dtype=np.int64),
+    return Pool.with_columns(
+        customer=found.customer[rows],
+        product=found.product[rows],
+        score=score[rows],
+        chance=model.calibrator.apply(score[rows]),
+        source=why.source,
+        because=why.because,
+        count=why.count,
+        own_row=why.own_row,
+        fallback=np.full(len(rows), LEARNED),
     )
 
 
@@ -261,26 +285,25 @@ def _fallback(
         order by customer, fallback.rank
         """,
     )
-    customer, product = rows["customer"].astype(np.int64), rows["product"].astype(np.int64)
+    customer, product = rows["customer"], rows["product"]
     because = _fallback_because(customer, today, can_rank)
     kept = because != LEARNED
     customer, product, because = customer[kept], product[kept], because[kept]
     days, buyers, rank = (
-        rows[name][kept].astype(np.int64)
-        for name in ("purchase_day_count", "recent_buyer_count", "rank")
+        rows[name][kept] for name in ("purchase_day_count", "recent_buyer_count", "rank")
     )
     source = np.where(days > 0, 0, SOURCES.index("popular"))
     everybody = max(len(today.past.customers.visits), 1)
-    return Pool(
-        customer,
-        product,
-        days + buyers / (everybody + 1.0),
-        _rate(model, today, customer, source, rank, because),
-        source,
-        np.full(len(customer), -1, dtype=np.int64),
-        np.where(days > 0, days, buyers),
-        own_rows(today.past, customer, product),
-        because,
+    return Pool.with_columns(
+        customer=customer,
+        product=product,
+        score=days + buyers / (everybody + 1.0),
+        chance=_rate(model, today, customer, source, rank, because),
+        source=source,
+        because=np.full(len(customer), -1),
+        count=np.where(days > 0, days, buyers),
+        own_row=own_rows(today.past, customer, product),
+        fallback=because,
     )
 
 
@@ -320,19 +343,19 @@ def _rate(
     return found
 
 
-def _with_next(pool: Pool, today: Today) -> Pool:
-    """Add the next best sellers to lists of the fallback that hold a product with counted stock.
+def _next_best(pool: Pool, today: Today) -> list[Pool]:
+    """Return the next best sellers for lists of the fallback with a product of counted stock.
 
     They are what a customer gets when a product above them is short.
     """
     counted = np.isfinite(today.stock)
-    with_counted = np.unique(pool.customer[counted[pool.product]])
+    with_counted = distinct(pool.customer[counted[pool.product]])
     popular = today.past.products.by_popularity
     popular = popular[today.allowed[popular]][:NEXT_BEST_SELLERS].astype(np.int64)
     if not len(with_counted) or not len(popular):
-        return pool
+        return []
     more = CALIBRATED_LENGTH - LIST_LENGTH
-    parts = [pool]
+    parts = []
     where = np.full(today.past.product_count, -1, dtype=np.int64)
     where[popular] = np.arange(len(popular))
     last = np.searchsorted(pool.customer, with_counted, side="right") - 1
@@ -354,20 +377,20 @@ def _with_next(pool: Pool, today: Today) -> Pool:
         own = own_rows(today.past, customers[row], product)
         everybody = max(len(today.past.customers.visits), 1)
         parts.append(
-            Pool(
-                customers[row],
-                product,
-                np.minimum(buyers / (everybody + 1.0), pool.score[end[row]]),
+            Pool.with_columns(
+                customer=customers[row],
+                product=product,
+                score=np.minimum(buyers / (everybody + 1.0), pool.score[end[row]]),
                 # the last of the list was a best seller in most lists, and is the nearest known
-                pool.chance[end[row]],
-                np.full(len(row), SOURCES.index("popular"), dtype=np.int64),
-                np.full(len(row), -1, dtype=np.int64),
-                buyers,
-                own,
-                pool.fallback[end[row]],
+                chance=pool.chance[end[row]],
+                source=np.full(len(row), SOURCES.index("popular")),
+                because=np.full(len(row), -1),
+                count=buyers,
+                own_row=own,
+                fallback=pool.fallback[end[row]],
             )
         )
-    return Pool.of(parts)
+    return parts
 
 
 def _share_out(pool: Pool, today: Today, model: RecommendationModel) -> Rationed:
@@ -389,20 +412,20 @@ def _columns(pool: Pool, rationed: Rationed, today: Today) -> dict[str, Any]:
     is_own = pool.own_row >= 0
     rows = np.maximum(pool.own_row, 0)
     last = today.past.pairs.last_day
-    days = np.full(len(pool), -1, dtype=np.int64)
+    days = np.full(len(pool), -1, dtype=np.int32)
     gap = np.full(len(pool), np.nan)
     days[is_own] = today.past.day - last[rows[is_own]]
     gap[is_own] = np.round(usual_gap_days(today.past, rows[is_own]), 1)
     # a rhythm that nobody has shown is not one of zero days
     gap[gap <= 0] = np.nan
-    of_kind = np.zeros(len(pool), dtype=np.int64)
+    of_kind = np.zeros(len(pool), dtype=np.int32)
     for kind in (is_own, ~is_own):
         kept = pool.customer[kind]
         of_kind[kind] = np.arange(len(kept)) - first_rows(kept) + 1
     return {
         "customer_no": pool.customer,
         "product_no": pool.product,
-        "rank": rank + 1,
+        "rank": (rank + 1).astype(np.int32),
         "rank_within_kind": of_kind,
         "score": np.round(pool.score, PUBLISHED_DIGITS),
         "p_purchase": np.round(pool.chance, PUBLISHED_DIGITS),
@@ -414,7 +437,7 @@ def _columns(pool: Pool, rationed: Rationed, today: Today) -> dict[str, Any]:
         "usual_gap_days": gap,
         "fallback_no": pool.fallback,
         "is_stock_limited": rationed.is_short[pool.product],
-        "instead_of_no": rationed.instead_of[rationed.is_listed],
+        "instead_of_no": rationed.instead_of[rationed.is_listed].astype(np.int32),
     }
 
 
@@ -454,25 +477,22 @@ def _table_sql(model: RecommendationModel, cutoff: Cutoff) -> str:
                 when 0 then
                     case
                         when recommended.evidence_count = 1
-                            then format('bought once, {{}} days ago', recommended.days_since)
-                        else format(
-                            'bought on {{}} days, last {{}} days ago, usually every {{:.0f}} days',
-                            recommended.evidence_count, recommended.days_since,
-                            recommended.usual_gap_days
-                        )
+                            then 'bought once, ' || recommended.days_since || ' days ago'
+                        else
+                            'bought on ' || recommended.evidence_count || ' days, last '
+                            || recommended.days_since || ' days ago, usually every '
+                            || format('{{:.0f}}', recommended.usual_gap_days) || ' days'
                     end
-                when 1 then format(
-                    '{{}} customers who bought {{}} bought it too', recommended.evidence_count,
-                    coalesce(because_product.product_name, because_product.product_id)
-                )
-                when 2 then format(
-                    'bought by {{}} of the {NEAREST} customers who buy most alike',
-                    recommended.evidence_count
-                )
-                else format(
-                    'bought by {{}} customers in the last {{}} days', recommended.evidence_count,
-                    product.popular_days
-                )
+                when 1 then
+                    recommended.evidence_count || ' customers who bought '
+                    || coalesce(because_product.product_name, because_product.product_id)
+                    || ' bought it too'
+                when 2 then
+                    'bought by ' || recommended.evidence_count
+                    || ' of the {NEAREST} customers who buy most alike'
+                else
+                    'bought by ' || recommended.evidence_count || ' customers in the last '
+                    || products.popular_days || ' days'
             end as reason,
             because_product.product_id as because_product_id,
             recommended.evidence_count,
@@ -491,12 +511,8 @@ def _table_sql(model: RecommendationModel, cutoff: Cutoff) -> str:
             on recommended.customer_no = customers.customer_no
         inner join {PRODUCTS_TABLE} as products
             on recommended.product_no = products.product_no
-        inner join prediction.recommendable_products as product
-            on products.product_id = product.product_id
-        left join {PRODUCTS_TABLE} as because_number
-            on recommended.because_no = because_number.product_no
-        left join prediction.recommendable_products as because_product
-            on because_number.product_id = because_product.product_id
+        left join {PRODUCTS_TABLE} as because_product
+            on recommended.because_no = because_product.product_no
         left join {PRODUCTS_TABLE} as instead_of
             on recommended.instead_of_no = instead_of.product_no
     """

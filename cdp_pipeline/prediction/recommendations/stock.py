@@ -13,12 +13,13 @@ in ten are enough for fifty customers. Where the chance is not known it uses up 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cdp_pipeline.prediction.bgnbd import Floats
-from cdp_pipeline.prediction.recommendations.purchases import Ints, first_rows
+from cdp_pipeline.prediction.recommendations.purchases import Ints, distinct, first_rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,13 @@ class Rationed:
 
 
 def ration(
-    customer: Ints, product: Ints, priority: Floats, demand: Floats, stock: Floats, *, length: int
+    customer: NDArray[Any],
+    product: NDArray[Any],
+    priority: Floats,
+    demand: Floats,
+    stock: Floats,
+    *,
+    length: int,
 ) -> Rationed:
     """Share out stock among customers.
 
@@ -63,7 +70,7 @@ def ration(
     wanted = np.bincount(product, weights=demand, minlength=len(stock))
     # comparisons with nan are false: what is not counted is never short
     may_be_short = wanted > stock
-    with_short = np.unique(customer[may_be_short[product]])
+    with_short = distinct(customer[may_be_short[product]])
     concerned = np.flatnonzero(np.isin(customer, with_short))
     if len(concerned):
         alive[concerned] = _accepted(
@@ -82,8 +89,8 @@ def ration(
 
 
 def _accepted(
-    customer: Ints,
-    product: Ints,
+    customer: NDArray[Any],
+    product: NDArray[Any],
     priority: Floats,
     demand: Floats,
     stock: Floats,
@@ -105,13 +112,13 @@ def _accepted(
         alive[rows[turned_down]] = False
 
 
-def _place(customer: Ints, counted: NDArray[np.bool_]) -> Ints:
+def _place(customer: NDArray[Any], counted: NDArray[np.bool_]) -> Ints:
     """Return how many counted rows of the same customer come before each row."""
     running: Ints = np.cumsum(counted) - counted
     return np.asarray(running - running[first_rows(customer)])
 
 
-def _instead_of(customer: Ints, product: Ints, alive: NDArray[np.bool_]) -> Ints:
+def _instead_of(customer: NDArray[Any], product: NDArray[Any], alive: NDArray[np.bool_]) -> Ints:
     """Return the first product above each row that turned its customer down, -1 without one."""
     lost = np.flatnonzero(~alive)
     found = np.full(len(customer), -1, dtype=np.int64)

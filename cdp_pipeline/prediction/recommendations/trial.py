@@ -26,6 +26,7 @@ from cdp_pipeline.prediction.recommendations.model import (
     Lesson,
     best_of,
     chance,
+    chance_of,
     fit_ranker,
 )
 from cdp_pipeline.prediction.recommendations.past import Past
@@ -290,11 +291,12 @@ def _drivers(ranker: BoostedTrees, sample: Sample, *, seed: int) -> list[dict[st
     if not len(part):
         return []
     found = find_candidates(sample.past, part)
+    features = found.features()
     order = np.random.default_rng(seed).permutation(len(found))
     count = sample.past.product_count
 
     def recall() -> float:
-        rows, rank = best_of(found, chance(ranker, found), LIST_LENGTH)
+        rows, rank = best_of(found, chance_of(ranker, features), LIST_LENGTH)
         lists = Recommended(found.customer[rows], found.product[rows], rank)
         keys = sample.bought_keys
         keys = keys[np.isin(keys // count, part)]
@@ -303,10 +305,10 @@ def _drivers(ranker: BoostedTrees, sample: Sample, *, seed: int) -> list[dict[st
     whole = recall()
     lost = []
     for column, name in enumerate(FEATURES):
-        kept = found.features[:, column].copy()
-        found.features[:, column] = kept[order]
+        kept = features[:, column].copy()
+        features[:, column] = kept[order]
         lost.append({"driver": name, "recall_lost": round(whole - recall(), 6)})
-        found.features[:, column] = kept
+        features[:, column] = kept
     return sorted(lost, key=lambda item: (-float(item["recall_lost"]), str(item["driver"])))
 
 
