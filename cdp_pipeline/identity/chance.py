@@ -1,12 +1,14 @@
 """Chance agreement: how often strangers share a value, the records of one person left out.
 
 Belongs here: the share of each value's agreeing pairs that are of one person, taken out of what
-agreement by chance is worth. Does not belong here: counting values (``score``), who a pair is
-(``mixture``).
+agreement by chance is worth, and which pairs can show it. Does not belong here: counting values
+(``score``), who a pair is (``mixture``).
 
 The pairs of records that share an e-mail address are nearly all of one person. Counted as chance
 they say that among a thousand records every thousandth stranger has one's own address, and the
-smaller the data, the less any agreement would be worth.
+smaller the data, the less any agreement would be worth. Where records hold nothing but that address
+(a mailing list beside a customer register), agreement by itself looks the same for one person and
+for chance: what chance is worth is then learnt from the records that hold more.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdp_pipeline.identity.score import RARE, ComparedPairs, level_count, nine_digits
+from cdp_pipeline.identity.score import RARE, ComparedPairs, level_count, names_of, nine_digits
 from cdp_pipeline.identity.sql import rows
 from cdp_pipeline.identity.work import NODES
 
@@ -31,9 +33,45 @@ BELIEF_IN_CHANCE = 5.0
 AGREEING_PAIRS = 200_000
 
 
+def holding_more(levels: NDArray[np.int8], names: list[str]) -> NDArray[np.bool_]:
+    """Return per pair and column whether both records hold another one that says who they are.
+
+    Pairs that hold nothing else are there because they agree in it: they cannot show how often
+    other people do.
+    """
+    held = (levels >= 0) & np.array([name != "source" for name in names])
+    return np.asarray(held.sum(axis=1, keepdims=True) - held > 0)
+
+
 def by_chance(agreeing: float, of_one: float) -> float:
     """Return how many of some agreeing pairs are thought to agree by chance."""
     return max(min(agreeing, agreeing - of_one + BELIEF_IN_CHANCE), min(agreeing, 1.0))
+
+
+def of_one_person(
+    weights: NDArray[np.float64],
+    sharing: NDArray[np.float64],
+    told: NDArray[np.bool_],
+    times: float,
+) -> float:
+    """Return how many agreeing pairs are of one person, or of those who share the value.
+
+    Pairs that hold nothing beside the value do not show it. That two records of strangers have it
+    is no likelier for them than for those that hold something else.
+
+    Parameters
+    ----------
+    weights
+        How many pairs each one stands for.
+    sharing
+        How many of them are thought to be of one person.
+    told
+        Which hold something else.
+    times
+        How many pairs hold a value, agreeing or not, for each that holds something else too.
+    """
+    strangers = weights - sharing
+    return float(weights.sum()) - min(float(strangers.sum()), float(strangers[told].sum()) * times)
 
 
 def frequencies_of_strangers(
@@ -44,6 +82,7 @@ def frequencies_of_strangers(
     pairs: ComparedPairs,
     one_in: int,
     sharing: Callable[[str, ComparedPairs], NDArray[np.float64]],
+    times: dict[str, float],
 ) -> dict[str, dict[str, Any]]:
     """Return how likely a stranger is to hold each value, from the share of records that do.
 
@@ -57,17 +96,26 @@ def frequencies_of_strangers(
         Candidate pairs; one in so many of all.
     sharing
         How likely pairs that agree in a column are of one person, or of those who share it.
+    times
+        Per column, how many pairs hold a value for each that holds something else too.
     """
-    positions = {c["output_column_name"]: i for i, c in enumerate(settings["comparisons"])}
+    names = names_of(settings)
     found = {}
     for name, learnt in frequencies.items():
-        position = positions[name]
+        position = names.index(name)
         same = level_count(settings["comparisons"][position]) - 1
         agreeing = np.flatnonzero(pairs.levels[:, position] == same)
         step = max(1, round(len(agreeing) / AGREEING_PAIRS))
         some = pairs.where(agreeing[::step])
         bands = _bands(node_frequencies[name][some.left], learnt["rest"])
-        of_one = _by_band(bands, sharing(name, some) * (one_in * step))
+        told = holding_more(some.levels, names)[:, position]
+        weights = np.full(len(some), float(one_in * step))
+        likely = weights * sharing(name, some)
+        of_one = {
+            int(band): of_one_person(weights[here], likely[here], told[here], times[name])
+            for band in np.unique(bands)
+            for here in [bands == band]
+        }
         found[name] = _of_strangers(con, name, learnt, of_one)
     return found
 

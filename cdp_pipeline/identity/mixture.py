@@ -16,13 +16,14 @@ independent.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from cdp_pipeline.identity.chance import by_chance
+from cdp_pipeline.identity.chance import by_chance, holding_more, of_one_person
 from cdp_pipeline.identity.comparisons import SLIPS
 from cdp_pipeline.identity.score import (
     ComparedPairs,
@@ -102,7 +103,8 @@ MOST_DIFFERENT = 0.2
 MOST_ELSEWHERE = 0.2
 # And no more than so many have family names that are not alike.
 MOST_OTHER_NAMES = 0.5
-# And no more than so many share an e-mail address, or a telephone: most people have their own.
+# And no more than so many of them, or of namesakes, share an e-mail address or a telephone: most
+# people have their own.
 MOST_SHARED = 0.3
 _TINY = 1e-9
 
@@ -175,7 +177,7 @@ def learn_mixture(
     columns: IdentityColumns,
     pairs: ComparedPairs,
     all_pairs: float,
-    both_known: dict[str, float],
+    known: dict[str, Known],
 ) -> Mixture:
     """Learn the classes from the levels of the candidate pairs.
 
@@ -194,8 +196,8 @@ def learn_mixture(
         Candidate pairs.
     all_pairs
         How many pairs there are in all.
-    both_known
-        Per column, in how many of them both records have a value.
+    known
+        Per column, in how many pairs both records have a value.
     """
     names = [c["output_column_name"] for c in settings["comparisons"]]
     patterns, counts = _patterns(pairs.levels)
@@ -208,15 +210,25 @@ def learn_mixture(
     learnt_in = {n: _learnt_in(columns, n) for n in names}
     limits = _limits(settings, columns)
     _hold(agreement, limits)
+    for position, name in enumerate(names):
+        # Whoever shares what a person or a household has is no stranger, until the pairs say so.
+        if columns.columns[name].shared_by != "many":
+            groups, both = learnt_in[name], known[name].both
+            _update_chance(agreement, start, position, groups, both, math.inf)
+    telling = holding_more(patterns, names)
     two_people = _of_two_people(patterns, [columns.columns[n].contradicts for n in names])
     for _ in range(ROUNDS):
         likely = _responsibilities(patterns, shares, agreement)
         likely[:, : len(SAME)] *= ~two_people[:, None]
         weight = likely / likely.sum(axis=1, keepdims=True) * counts[:, None]
         for position, levels in enumerate(patterns.T):
-            _update(agreement, start, weight, levels, position, learnt_in[names[position]])
-            known = both_known[names[position]]
-            _update_chance(agreement, start, weight, levels, position, learnt_in, names, known)
+            told, name = telling[:, position], names[position]
+            for group in learnt_in[name]:
+                counted = levels >= 0 if group[0] in SAME else told & (levels >= 0)
+                _update(agreement, start, weight, levels, counted, position, group)
+            same = levels == len(start["stranger"][position]) - 1
+            of_one = _of_one(weight[same], told[same], learnt_in[name], known[name])
+            _update_chance(agreement, start, position, learnt_in[name], known[name].both, of_one)
         _hold(agreement, limits)
         # No class is ruled out because the data at hand has none of it: the next delivery may.
         sums = (weight.sum(axis=0) + BELIEF) / all_pairs
@@ -396,37 +408,41 @@ def _update(
     start: dict[str, list[NDArray[np.float64]]],
     weight: NDArray[np.float64],
     levels: NDArray[np.int8],
+    counted: NDArray[np.bool_],
     position: int,
-    groups: list[tuple[str, ...]],
+    group: tuple[str, ...],
 ) -> None:
-    """Re-estimate one column in each group of classes."""
-    classes = (*SAME, *OTHERS)
-    present = levels >= 0
-    for group in groups:
-        belief = start[group[0]][position]
-        mine = weight[:, [classes.index(c) for c in group]].sum(axis=1)
-        counts = np.bincount(levels[present], weights=mine[present], minlength=len(belief))
-        learnt = counts + BELIEF * belief
-        for c in group:
-            agreement[c][position] = np.maximum(learnt / learnt.sum(), _TINY)
+    """Re-estimate one column in a group of classes, from the patterns that are counted."""
+    belief = start[group[0]][position]
+    mine = weight[:, [(*SAME, *OTHERS).index(c) for c in group]].sum(axis=1)
+    counts = np.bincount(levels[counted], weights=mine[counted], minlength=len(belief))
+    learnt = counts + BELIEF * belief
+    for c in group:
+        agreement[c][position] = np.maximum(learnt / learnt.sum(), _TINY)
+
+
+def _of_one(
+    weight: NDArray[np.float64],
+    told: NDArray[np.bool_],
+    groups: list[tuple[str, ...]],
+    known: Known,
+) -> float:
+    """Return how many pairs share a value for a reason, from how likely those that agree do."""
+    sharing = weight[:, [(*SAME, *OTHERS).index(c) for c in _sharing(groups)]].sum(axis=1)
+    return of_one_person(weight.sum(axis=1), sharing, told, known.times)
 
 
 def _update_chance(
     agreement: dict[str, list[NDArray[np.float64]]],
     start: dict[str, list[NDArray[np.float64]]],
-    weight: NDArray[np.float64],
-    levels: NDArray[np.int8],
     position: int,
-    learnt_in: dict[str, list[tuple[str, ...]]],
-    names: list[str],
+    groups: list[tuple[str, ...]],
     known: float,
+    of_one: float,
 ) -> None:
     """Take those who share a value for a reason out of what strangers agree on by chance."""
-    groups = learnt_in[names[position]]
     belief = start["stranger"][position]
-    sharing = [(*SAME, *OTHERS).index(c) for c in _sharing(groups)]
-    same = levels == len(belief) - 1
-    share = by_chance(belief[-1] * known, float(weight[same][:, sharing].sum())) / known
+    share = by_chance(belief[-1] * known, of_one) / known
     chance = np.append(belief[:-1] * (1 - share) / (1 - belief[-1]), share)
     for c in OTHERS:
         if (c,) not in groups and np.array_equal(start[c][position], belief):
@@ -436,6 +452,27 @@ def _update_chance(
 def _sharing(groups: list[tuple[str, ...]]) -> tuple[str, ...]:
     """Return the classes whose pairs share a value for a reason."""
     return (*SAME, "household") if ("household",) in groups else SAME
+
+
+@dataclass(frozen=True)
+class Known:
+    """In how many pairs both records have a value of a column.
+
+    Attributes
+    ----------
+    both
+        All of them.
+    telling
+        Those in which both have a value of another column too.
+    """
+
+    both: float
+    telling: float
+
+    @property
+    def times(self) -> float:
+        """How many pairs there are for each of those in which another column is known too."""
+        return self.both / max(self.telling, 1.0)
 
 
 @dataclass(frozen=True)
@@ -468,7 +505,8 @@ def _limits(settings: dict[str, Any], columns: IdentityColumns) -> list[_Limit]:
         if column.kind == "family_name":
             found.append(_Limit("household", position, slice(1), MOST_OTHER_NAMES))
         if column.kind in ("email", "phone") and column.shared_by == "household":
-            found.append(_Limit("household", position, slice(same, None), MOST_SHARED))
+            learnt = [c for c, kinds in _AGREEMENT.items() if column.kind in kinds]
+            found += [_Limit(name, position, slice(same, None), MOST_SHARED) for name in learnt]
     return found
 
 

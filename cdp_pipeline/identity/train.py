@@ -36,10 +36,11 @@ from cdp_pipeline.identity.chance import frequencies_of_strangers
 from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.fit import seen_by
-from cdp_pipeline.identity.mixture import evidence, learn_mixture, shared_only, sharing
+from cdp_pipeline.identity.mixture import Known, evidence, learn_mixture, shared_only, sharing
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
     ComparedPairs,
+    codes_of,
     compare_pairs,
     frequency_columns,
     learn_frequencies,
@@ -121,12 +122,9 @@ def _learn(
     _learn_matches(con, model, keys, training_rules(work, keys))
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
-    both_known = {
-        name: _pairs_among(int(np.count_nonzero(keys.single(name)))) / rules.one_in
-        for name in names_of(model.settings)
-    }
-    _learn_classes(model, believed, columns, pairs, all_pairs, both_known)
-    _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in)
+    known = _known(keys, names_of(model.settings), rules.one_in)
+    _learn_classes(model, believed, columns, pairs, all_pairs, known)
+    _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in, known)
     scorer = Scorer(con, model)
     _calibrate(con, model, scorer, keys, rules.testing, pairs)
     model.trained_on = seen_by(con, model, keys, scorer.frequencies)
@@ -311,10 +309,10 @@ def _learn_classes(
     columns: IdentityColumns,
     pairs: ComparedPairs,
     all_pairs: float,
-    both_known: dict[str, float],
+    known: dict[str, Known],
 ) -> None:
     """Learn who else a pair could be, and with it the prior and the final m."""
-    mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs, both_known)
+    mixture = learn_mixture(model.settings, believed, columns, pairs, all_pairs, known)
     model.mixture = mixture
     model.prior = nine_digits(mixture.prior)
     model.settings["probability_two_random_records_match"] = model.prior
@@ -323,6 +321,40 @@ def _learn_classes(
         levels = [x for x in c["comparison_levels"] if not x.get("is_null_level")]
         for level, share in zip(reversed(levels), shares, strict=True):
             level["m_probability"] = nine_digits(share)
+
+
+def _known(keys: NodeKeys, names: list[str], one_in: int) -> dict[str, Known]:
+    """Return per column in how many pairs both nodes have it, and in how many another one too."""
+    sample = sample_of(keys)
+    held = np.array([sample.single(name) != 0 for name in names])
+    alone = _alone(held, [name != "source" for name in names])
+    shares = alone / np.maximum(held.sum(axis=1).astype(float) ** 2, 1.0)
+    both = [_pairs_among(int(np.count_nonzero(keys.single(n)))) / one_in for n in names]
+    return {
+        name: Known(pairs, pairs * float(1 - share))
+        for name, pairs, share in zip(names, both, shares, strict=True)
+    }
+
+
+def _alone(held: NDArray[np.bool_], telling: list[bool]) -> NDArray[np.float64]:
+    """Return per column how many pairs of records, each twice, have it and no other in common.
+
+    Parameters
+    ----------
+    held
+        One row per column: which records have it.
+    telling
+        Which columns say who somebody is.
+    """
+    codes = codes_of(held.T.astype(np.int8))
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    kinds = held[:, first] & np.array(telling)[:, None]
+    alone = np.zeros(len(held))
+    for kind, count in zip(kinds.T, counts.astype(float), strict=True):
+        common = kinds & kind[:, None]
+        single = common.sum(axis=0) == 1
+        alone += count * (common[:, single] @ counts[single])
+    return alone
 
 
 def _pairs_among(count: int) -> float:
@@ -335,6 +367,7 @@ def _learn_frequencies_of_strangers(
     columns: IdentityColumns,
     pairs: ComparedPairs,
     one_in: int,
+    known: dict[str, Known],
 ) -> None:
     """Take the records of one person out of what each value's agreement is worth."""
     mixture = model.mixture
@@ -347,6 +380,7 @@ def _learn_frequencies_of_strangers(
         pairs,
         one_in,
         lambda name, some: sharing(mixture, columns, name, some),
+        {name: k.times for name, k in known.items()},
     )
 
 
