@@ -87,7 +87,12 @@ _KINDS = {
     "club": "full_name email phone birth_on postcode",
     "donors": "initial_name email street postcode city",
     "till": "email postcode",
+    "newsletter": "email",
+    "texts": "phone",
 }
+# What a source never lacks, and those to which people sign up again and again.
+_ALWAYS = {"till": "email", "newsletter": "email", "texts": "phone"}
+_LISTS = ("newsletter", "texts")
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ class Land:
     seed: int = 1
 
 
-# Share of the people a source holds, and share of those it holds twice.
+# Share of the people a source holds, and share of those it holds twice (of a list, of each of
+# their records that another follows).
 LANDS = (
     Land("families_in_two_clean_sources", "DE", 1500, {"shop": (0.7, 0), "carrier": (0.7, 0)}),
     Land("initials_in_one_source", "NL", 1200, {"donors": (1, 0.4)}),
@@ -112,6 +118,14 @@ LANDS = (
     Land("double_surnames", "ES", 1500, {"register": (0.6, 0.1), "shop": (0.6, 0.1)}),
     Land("three_sources", "SE", 1500, {"register": (0.6, 0), "shop": (0.6, 0.1), "club": (0.5, 0)}),
     Land("one_small_source", "DE", 600, {"register": (1, 0.2)}),
+    Land("a_list_of_emails", "SE", 1500, {"register": (0.8, 0), "newsletter": (0.5, 0.6)}),
+    Land("a_list_of_phones", "DE", 1500, {"register": (0.8, 0), "texts": (0.5, 0.6)}),
+    Land(
+        "two_lists_beside_a_shop",
+        "NL",
+        1500,
+        {"shop": (0.8, 0), "newsletter": (0.6, 0.6), "texts": (0.3, 0.6)},
+    ),
     Land("much_is_missing", "ES", 1200, {"shop": (0.6, 0.1), "club": (0.6, 0.1)}, 0.15, 0.3),
 )
 
@@ -169,7 +183,7 @@ class _Makers:
             rows = []
             for person in people:
                 if self.dice.random() < share:
-                    for _ in range(1 + (self.dice.random() < twice)):
+                    for _ in range(1 + self._further(source, twice)):
                         rows.append((person, self._row(person, source, habit)))
             self.dice.shuffle(rows)
             found += [
@@ -177,6 +191,13 @@ class _Makers:
                 for n, (person, row) in enumerate(rows)
             ]
         return found
+
+    def _further(self, source: str, twice: float) -> int:
+        """Return how many more records a source has of somebody."""
+        count = int(self.dice.random() < twice)
+        while count and source in _LISTS and self.dice.random() < twice:
+            count += 1
+        return count
 
     def _people(self) -> Iterator[_Person]:
         while self.count < self.land.people:
@@ -278,7 +299,8 @@ class _Makers:
             for name in _KINDS[source].split()
             if name.endswith("_name") or dice.random() >= self.land.lost
         }
-        return kept | ({"email": every["email"]} if source == "till" else {})
+        always = _ALWAYS.get(source)
+        return kept | ({always: every[always]} if always else {})
 
     def _slip(self, text: str, share: float | None = None) -> str:
         """Return a text with a slip of the keyboard, now and then."""

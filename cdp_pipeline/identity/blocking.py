@@ -255,12 +255,17 @@ def choose_rules(work: Work, keys: NodeKeys) -> Rules:
         found = pool.map(lambda e: _chance_agreement(sample.single(e)), expressions)
         agreement = dict(zip(expressions, found, strict=True))
     all_pairs = work.node_count * (work.node_count - 1) / 2
+    of_few = {e.name for e in work.evidence if e.column.shared_by != "many"}
     judged = []
     for rule, count in zip(rules, _pair_counts(sample, rules, LARGEST_BLOCK), strict=True):
         by_chance = all_pairs
         for expression in rule.expressions:
             by_chance *= agreement[expression]
         pairs = count * scale
+        if len(rule.keys) == 1 and rule.keys[0].column in of_few:
+            # What hundreds of records hold makes no pairs: it is not what an address of one's own
+            # costs.
+            by_chance = min(by_chance, pairs)
         # Keys that depend on each other (a postcode and its town) bring more than chance says.
         waste = max(by_chance, pairs - MATCHES_PER_RECORD * work.node_count)
         if 0 < pairs <= PAIRS_PER_RECORD * work.node_count:

@@ -213,8 +213,7 @@ def learn_mixture(
     for position, name in enumerate(names):
         # Whoever shares what a person or a household has is no stranger, until the pairs say so.
         if columns.columns[name].shared_by != "many":
-            groups, both = learnt_in[name], known[name].both
-            _update_chance(agreement, start, position, groups, both, math.inf)
+            _update_chance(agreement, start, position, learnt_in[name], known[name], math.inf)
     telling = holding_more(patterns, names)
     two_people = _of_two_people(patterns, [columns.columns[n].contradicts for n in names])
     for _ in range(ROUNDS):
@@ -228,7 +227,7 @@ def learn_mixture(
                 _update(agreement, start, weight, levels, counted, position, group)
             same = levels == len(start["stranger"][position]) - 1
             of_one = _of_one(weight[same], told[same], learnt_in[name], known[name])
-            _update_chance(agreement, start, position, learnt_in[name], known[name].both, of_one)
+            _update_chance(agreement, start, position, learnt_in[name], known[name], of_one)
         _hold(agreement, limits)
         # No class is ruled out because the data at hand has none of it: the next delivery may.
         sums = (weight.sum(axis=0) + BELIEF) / all_pairs
@@ -437,12 +436,12 @@ def _update_chance(
     start: dict[str, list[NDArray[np.float64]]],
     position: int,
     groups: list[tuple[str, ...]],
-    known: float,
+    known: Known,
     of_one: float,
 ) -> None:
     """Take those who share a value for a reason out of what strangers agree on by chance."""
     belief = start["stranger"][position]
-    share = by_chance(belief[-1] * known, of_one) / known
+    share = by_chance(min(belief[-1] * known.both, known.agreeing), of_one) / known.both
     chance = np.append(belief[:-1] * (1 - share) / (1 - belief[-1]), share)
     for c in OTHERS:
         if (c,) not in groups and np.array_equal(start[c][position], belief):
@@ -464,10 +463,14 @@ class Known:
         All of them.
     telling
         Those in which both have a value of another column too.
+    agreeing
+        How many of them may agree for a reason: in a column that a person or a household has, a
+        value of hundreds of records is nobody's.
     """
 
     both: float
     telling: float
+    agreeing: float
 
     @property
     def times(self) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,7 @@ def _learn(
     _learn_matches(con, model, keys, training_rules(work, keys))
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
-    known = _known(keys, names_of(model.settings), rules.one_in)
+    known = _known(keys, columns, names_of(model.settings), rules.one_in)
     _learn_classes(model, believed, columns, pairs, all_pairs, known)
     _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in, known)
     scorer = Scorer(con, model)
@@ -323,16 +324,23 @@ def _learn_classes(
             level["m_probability"] = nine_digits(share)
 
 
-def _known(keys: NodeKeys, names: list[str], one_in: int) -> dict[str, Known]:
+def _known(
+    keys: NodeKeys, columns: IdentityColumns, names: list[str], one_in: int
+) -> dict[str, Known]:
     """Return per column in how many pairs both nodes have it, and in how many another one too."""
     sample = sample_of(keys)
     held = np.array([sample.single(name) != 0 for name in names])
     alone = _alone(held, [name != "source" for name in names])
     shares = alone / np.maximum(held.sum(axis=1).astype(float) ** 2, 1.0)
     both = [_pairs_among(int(np.count_nonzero(keys.single(n)))) / one_in for n in names]
+    of_few = [columns.columns[name].shared_by != "many" for name in names]
+    agreeing = [
+        pair_count(keys, [BlockingRule((Key(name, name),))]) / one_in if few else math.inf
+        for name, few in zip(names, of_few, strict=True)
+    ]
     return {
-        name: Known(pairs, pairs * float(1 - share))
-        for name, pairs, share in zip(names, both, shares, strict=True)
+        name: Known(pairs, pairs * float(1 - share), agree)
+        for name, pairs, share, agree in zip(names, both, shares, agreeing, strict=True)
     }
 
 

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from cdp_pipeline.identity.chance import BELIEF_IN_CHANCE, by_chance
+from cdp_pipeline.identity.chance import (
+    BELIEF_IN_CHANCE,
+    by_chance,
+    holding_more,
+    of_one_person,
+)
 from cdp_pipeline_tests.identity.worlds import Row, linked, together, town, world
 
 
@@ -11,6 +17,27 @@ def test_pairs_of_one_person_are_no_chance_agreement() -> None:
     assert by_chance(1000, 0) == 1000
     assert by_chance(1000, 1000) == BELIEF_IN_CHANCE
     assert by_chance(0, 0) == 0
+
+
+def test_pairs_that_hold_nothing_else_agree_by_chance_as_seldom_as_those_that_do() -> None:
+    weights, sharing = np.full(100, 1.0), np.zeros(100)
+    told = np.arange(100) < 10
+    # Ten pairs that hold more and are of strangers stand for twenty.
+    assert of_one_person(weights, sharing, told, 2.0) == 80
+    # Where all hold more, each speaks for itself; where none does, none is shown to be chance.
+    assert of_one_person(weights, sharing, ~np.zeros(100, dtype=bool), 1.0) == 0
+    assert of_one_person(weights, sharing, np.zeros(100, dtype=bool), 1e6) == 100
+    # Never more strangers than are thought to be.
+    assert of_one_person(weights, weights * 0.75, told, 1000.0) == 75
+
+
+def test_the_source_of_two_records_is_nothing_else_that_they_hold() -> None:
+    levels = np.array([[3, -1, 1], [3, 0, 1], [-1, 0, 0]], dtype=np.int8)
+    assert holding_more(levels, ["email", "city", "source"]).tolist() == [
+        [False, True, True],
+        [True, True, True],
+        [True, False, True],
+    ]
 
 
 def test_an_email_nobody_else_has_is_worth_more_than_the_number_of_records() -> None:
