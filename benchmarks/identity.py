@@ -129,8 +129,18 @@ def configuration_hash() -> str:
 
     parts = []
     for module in (
-        *("blocking", "calibrate", "chance", "cluster", "comparisons", "equal", "exact", "link"),
-        *("mixture", "names", "score", "scorer", "shared", "train", "work"),
+        *(
+            "blocking",
+            "calibrate",
+            "chance",
+            "classes",
+            "cluster",
+            "comparisons",
+            "equal",
+            "exact",
+            "link",
+        ),
+        *("exact", "link", "mixture", "names", "score", "scorer", "shared", "train", "work"),
     ):
         loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
         parts.append(Path(str(loaded.__file__)).read_bytes())
@@ -191,7 +201,7 @@ _DECIDING = {
     "cluster": ("DIFFERING", "ESTABLISHED", "LARGEST_COMPONENT", "SAMENESS", "STRONGEST"),
     "exact": ("LIKE_NAMES",),
     "link": ("COMPONENT_SLACK", "HARDLY_EVER"),
-    "mixture": (
+    "classes": (
         "BELIEF",
         "HOUSEHOLD_PAIRS",
         "MOST_DIFFERENT",

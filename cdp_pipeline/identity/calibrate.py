@@ -127,9 +127,9 @@ def calibrate(
 
 def _kinds(mixture: Mixture, pairs: ComparedPairs) -> NDArray[np.int64]:
     """Return of each pair whether it is of one source, 1, or of two, 0."""
-    if "source" not in mixture.names:
+    if not mixture.origin:
         return np.ones(len(pairs), dtype=np.int64)
-    return pairs.levels[:, mixture.names.index("source")].astype(np.int64)
+    return pairs.levels[:, mixture.names.index(mixture.origin[0])].astype(np.int64)
 
 
 class _Sample:

@@ -13,11 +13,21 @@ for chance: what chance is worth is then learnt from the records that hold more.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdp_pipeline.identity.score import RARE, ComparedPairs, level_count, names_of, nine_digits
+from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys, pair_count, sample_of
+from cdp_pipeline.identity.score import (
+    RARE,
+    ComparedPairs,
+    codes_of,
+    level_count,
+    names_of,
+    nine_digits,
+)
 from cdp_pipeline.identity.sql import rows
 from cdp_pipeline.identity.work import NODES
 
@@ -27,19 +37,26 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
+    from cdp_pipeline.identity.columns import IdentityColumns
+
 # So many pairs are believed to agree by chance before any is seen.
 BELIEF_IN_CHANCE = 5.0
 # About so many agreeing pairs of a column are looked at.
 AGREEING_PAIRS = 200_000
 
 
-def holding_more(levels: NDArray[np.int8], names: list[str]) -> NDArray[np.bool_]:
+def telling(columns: IdentityColumns, names: list[str]) -> list[bool]:
+    """Return which columns say who somebody is: all but those that say where a record is from."""
+    return [columns.columns[name].kind != "source" for name in names]
+
+
+def holding_more(levels: NDArray[np.int8], tells: list[bool]) -> NDArray[np.bool_]:
     """Return per pair and column whether both records hold another one that says who they are.
 
     Pairs that hold nothing else are there because they agree in it: they cannot show how often
     other people do.
     """
-    held = (levels >= 0) & np.array([name != "source" for name in names])
+    held = (levels >= 0) & np.array(tells)
     return np.asarray(held.sum(axis=1, keepdims=True) - held > 0)
 
 
@@ -74,15 +91,83 @@ def of_one_person(
     return float(weights.sum()) - min(float(strangers.sum()), float(strangers[told].sum()) * times)
 
 
+@dataclass(frozen=True)
+class Known:
+    """In how many pairs both records have a value of a column.
+
+    Attributes
+    ----------
+    both
+        All of them.
+    telling
+        Those in which both have a value of another column too.
+    agreeing
+        How many of them may agree for a reason: in a column that a person or a household has, a
+        value of hundreds of records is nobody's.
+    """
+
+    both: float
+    telling: float
+    agreeing: float
+
+    @property
+    def times(self) -> float:
+        """How many pairs there are for each of those in which another column is known too."""
+        return self.both / max(self.telling, 1.0)
+
+
+def known_pairs(
+    keys: NodeKeys, columns: IdentityColumns, names: list[str], one_in: int
+) -> dict[str, Known]:
+    """Return per column in how many pairs both nodes have it, and in how many another one too."""
+    sample = sample_of(keys)
+    held = np.array([sample.single(name) != 0 for name in names])
+    alone = _alone(held, telling(columns, names))
+    shares = alone / np.maximum(held.sum(axis=1).astype(float) ** 2, 1.0)
+    holders = [int(np.count_nonzero(keys.single(name))) for name in names]
+    both = [max(n * (n - 1) / 2, 1.0) / one_in for n in holders]
+    of_few = [columns.columns[name].shared_by != "many" for name in names]
+    agreeing = [
+        pair_count(keys, [BlockingRule((Key(name, name),))]) / one_in if few else math.inf
+        for name, few in zip(names, of_few, strict=True)
+    ]
+    return {
+        name: Known(pairs, pairs * float(1 - share), agree)
+        for name, pairs, share, agree in zip(names, both, shares, agreeing, strict=True)
+    }
+
+
+def _alone(held: NDArray[np.bool_], tells: list[bool]) -> NDArray[np.float64]:
+    """Return per column how many pairs of records, each twice, have it and no other in common.
+
+    Parameters
+    ----------
+    held
+        One row per column: which records have it.
+    tells
+        Which columns say who somebody is.
+    """
+    codes = codes_of(held.T.astype(np.int8))
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    kinds = held[:, first] & np.array(tells)[:, None]
+    alone = np.zeros(len(held))
+    for kind, count in zip(kinds.T, counts.astype(float), strict=True):
+        common = kinds & kind[:, None]
+        single = common.sum(axis=0) == 1
+        alone += count * (common[:, single] @ counts[single])
+    return alone
+
+
 def frequencies_of_strangers(
     con: duckdb.DuckDBPyConnection,
     frequencies: dict[str, dict[str, Any]],
     node_frequencies: dict[str, NDArray[np.float64]],
     settings: dict[str, Any],
+    columns: IdentityColumns,
     pairs: ComparedPairs,
     one_in: int,
     sharing: Callable[[str, ComparedPairs], NDArray[np.float64]],
-    times: dict[str, float],
+    known: dict[str, Known],
 ) -> dict[str, dict[str, Any]]:
     """Return how likely a stranger is to hold each value, from the share of records that do.
 
@@ -96,8 +181,8 @@ def frequencies_of_strangers(
         Candidate pairs; one in so many of all.
     sharing
         How likely pairs that agree in a column are of one person, or of those who share it.
-    times
-        Per column, how many pairs hold a value for each that holds something else too.
+    known
+        Per column, in how many pairs both records have a value.
     """
     names = names_of(settings)
     found = {}
@@ -108,11 +193,11 @@ def frequencies_of_strangers(
         step = max(1, round(len(agreeing) / AGREEING_PAIRS))
         some = pairs.where(agreeing[::step])
         bands = _bands(node_frequencies[name][some.left], learnt["rest"])
-        told = holding_more(some.levels, names)[:, position]
+        told = holding_more(some.levels, telling(columns, names))[:, position]
         weights = np.full(len(some), float(one_in * step))
         likely = weights * sharing(name, some)
         of_one = {
-            int(band): of_one_person(weights[here], likely[here], told[here], times[name])
+            int(band): of_one_person(weights[here], likely[here], told[here], known[name].times)
             for band in np.unique(bands)
             for here in [bands == band]
         }

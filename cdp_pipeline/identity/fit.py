@@ -256,7 +256,7 @@ def _unlinkable(model: LinkageModel, filled: list[tuple[list[bool], int]]) -> pa
     if model.mixture is not None:
         # Where a copy would come from is not known.
         same = [
-            -1 if c["output_column_name"] == "source" else level_count(c) - 1
+            -1 if c["output_column_name"] in model.mixture.origin else level_count(c) - 1
             for c in model.settings["comparisons"]
         ]
         levels = np.where(np.array([has for has, _ in filled]), same, -1).astype(np.int8)

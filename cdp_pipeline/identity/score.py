@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from cdp_pipeline.identity.comparisons import comparison
+from cdp_pipeline.identity.comparisons import SLIPS, comparison
 from cdp_pipeline.identity.sql import number
 from cdp_pipeline.identity.work import NODES, RECORD_NODES, Work
 
@@ -213,6 +213,14 @@ def level_shares(c: dict[str, Any], key: str) -> NDArray[np.float64]:
     """Return the probabilities of a comparison's levels, "different" first and "same" last."""
     levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
     return np.array([level[key] for level in reversed(levels)], dtype=float)
+
+
+def slip_levels(c: dict[str, Any]) -> list[int]:
+    """Return the levels of a comparison at which the values differ by slips."""
+    levels = [level for level in c["comparison_levels"] if not level.get("is_null_level")]
+    return [
+        value for value, level in enumerate(reversed(levels)) if level["label_for_charts"] in SLIPS
+    ]
 
 
 def log2_odds(probability: float) -> float:

@@ -35,10 +35,10 @@ def faults(model: LinkageModel) -> list[str]:
     """
     if model.mixture is None or model.trained_on is None:
         return []
-    return [*_faults_of_columns(model), *_faults_of_links(model)]
+    return [*_faults_of_columns(model, model.mixture.origin), *_faults_of_links(model)]
 
 
-def _faults_of_columns(model: LinkageModel) -> list[str]:
+def _faults_of_columns(model: LinkageModel, origin: list[str]) -> list[str]:
     same, worth = {}, {}
     for c in model.settings["comparisons"]:
         name = c["output_column_name"]
@@ -47,7 +47,7 @@ def _faults_of_columns(model: LinkageModel) -> list[str]:
     found = [
         f"{name}: records of one person agree less often than any two records"
         for name, bits in worth.items()
-        if bits < CONTRADICTS and name != "source"
+        if bits < CONTRADICTS and name not in origin
     ]
     if max(worth.values()) < TELLING:
         found.append("no column tells one person from another")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -33,15 +32,15 @@ from cdp_pipeline.identity.calibrate import (
     calibrate,
     threshold_for,
 )
-from cdp_pipeline.identity.chance import frequencies_of_strangers
+from cdp_pipeline.identity.chance import Known, frequencies_of_strangers, known_pairs
+from cdp_pipeline.identity.classes import learn_mixture, sharing
 from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
 from cdp_pipeline.identity.fit import seen_by
-from cdp_pipeline.identity.mixture import Known, evidence, learn_mixture, shared_only, sharing
+from cdp_pipeline.identity.mixture import evidence, shared_only
 from cdp_pipeline.identity.model import LinkageModel
 from cdp_pipeline.identity.score import (
     ComparedPairs,
-    codes_of,
     compare_pairs,
     frequency_columns,
     learn_frequencies,
@@ -123,7 +122,7 @@ def _learn(
     _learn_matches(con, model, keys, training_rules(work, keys))
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
-    known = _known(keys, columns, names_of(model.settings), rules.one_in)
+    known = known_pairs(keys, columns, names_of(model.settings), rules.one_in)
     _learn_classes(model, believed, columns, pairs, all_pairs, known)
     _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in, known)
     scorer = Scorer(con, model)
@@ -324,51 +323,6 @@ def _learn_classes(
             level["m_probability"] = nine_digits(share)
 
 
-def _known(
-    keys: NodeKeys, columns: IdentityColumns, names: list[str], one_in: int
-) -> dict[str, Known]:
-    """Return per column in how many pairs both nodes have it, and in how many another one too."""
-    sample = sample_of(keys)
-    held = np.array([sample.single(name) != 0 for name in names])
-    alone = _alone(held, [name != "source" for name in names])
-    shares = alone / np.maximum(held.sum(axis=1).astype(float) ** 2, 1.0)
-    both = [_pairs_among(int(np.count_nonzero(keys.single(n)))) / one_in for n in names]
-    of_few = [columns.columns[name].shared_by != "many" for name in names]
-    agreeing = [
-        pair_count(keys, [BlockingRule((Key(name, name),))]) / one_in if few else math.inf
-        for name, few in zip(names, of_few, strict=True)
-    ]
-    return {
-        name: Known(pairs, pairs * float(1 - share), agree)
-        for name, pairs, share, agree in zip(names, both, shares, agreeing, strict=True)
-    }
-
-
-def _alone(held: NDArray[np.bool_], telling: list[bool]) -> NDArray[np.float64]:
-    """Return per column how many pairs of records, each twice, have it and no other in common.
-
-    Parameters
-    ----------
-    held
-        One row per column: which records have it.
-    telling
-        Which columns say who somebody is.
-    """
-    codes = codes_of(held.T.astype(np.int8))
-    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    kinds = held[:, first] & np.array(telling)[:, None]
-    alone = np.zeros(len(held))
-    for kind, count in zip(kinds.T, counts.astype(float), strict=True):
-        common = kinds & kind[:, None]
-        single = common.sum(axis=0) == 1
-        alone += count * (common[:, single] @ counts[single])
-    return alone
-
-
-def _pairs_among(count: int) -> float:
-    return max(count * (count - 1) / 2, 1.0)
-
-
 def _learn_frequencies_of_strangers(
     con: duckdb.DuckDBPyConnection,
     model: LinkageModel,
@@ -385,10 +339,11 @@ def _learn_frequencies_of_strangers(
         model.frequencies,
         node_frequencies(con, model.frequencies),
         model.settings,
+        columns,
         pairs,
         one_in,
         lambda name, some: sharing(mixture, columns, name, some),
-        {name: k.times for name, k in known.items()},
+        known,
     )
 
 

@@ -412,7 +412,7 @@ def _join_attributes(
     parts += ["r.street", "r.house_number"]
     attributes = columns.attributes
     for name, column in columns.columns.items():
-        if name == "source":
+        if name == "source":  # every record has it
             continue
         value = f"a.{name}" if name in attributes else f"r.{name}"
         if name == "email":
@@ -447,7 +447,8 @@ def _filled(
         doubtful = [name for name in doubtful if name not in filled]
         if doubtful:
             # That two records are of one source says something where there are several.
-            held = [f"count({'distinct ' if n == 'source' else ''}{n}) > 1" for n in doubtful]
+            distinct = {n: "distinct " for n in doubtful if columns.columns[n].kind == "source"}
+            held = [f"count({distinct.get(n, '')}{n}) > 1" for n in doubtful]
             counts = rows(con, f"select {', '.join(held)} from {records}")[0]
             filled |= {n for n, is_filled in zip(doubtful, counts, strict=True) if is_filled}
     return tuple(Evidence(n, column) for n, column in columns.columns.items() if n in filled)

@@ -23,6 +23,7 @@ def mixture() -> Mixture:
         agreement={c: matches if c in SAME else others for c in (*SAME, *OTHERS)},
         by_value={c: [] for c in OTHERS},
         alike={},
+        origin=[],
         apart=["birth_on"],
         household=[],
         given_names=["given_name"],
@@ -59,6 +60,7 @@ def test_a_column_that_one_source_has_says_nothing_of_pairs_of_two() -> None:
     with_source = mixture().model_copy(
         update={
             "names": [*mixture().names, "source"],
+            "origin": ["source"],
             "agreement": {c: [*a, [0.9, 0.1]] for c, a in mixture().agreement.items()},
         }
     )

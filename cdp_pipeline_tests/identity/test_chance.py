@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cdp_pipeline.identity import load_identity_columns
 from cdp_pipeline.identity.chance import (
     BELIEF_IN_CHANCE,
     by_chance,
     holding_more,
     of_one_person,
+    telling,
 )
 from cdp_pipeline_tests.identity.worlds import Row, linked, together, town, world
 
@@ -33,7 +35,8 @@ def test_pairs_that_hold_nothing_else_agree_by_chance_as_seldom_as_those_that_do
 
 def test_the_source_of_two_records_is_nothing_else_that_they_hold() -> None:
     levels = np.array([[3, -1, 1], [3, 0, 1], [-1, 0, 0]], dtype=np.int8)
-    assert holding_more(levels, ["email", "city", "source"]).tolist() == [
+    tells = telling(load_identity_columns(), ["email", "city", "source"])
+    assert holding_more(levels, tells).tolist() == [
         [False, True, True],
         [True, True, True],
         [True, False, True],

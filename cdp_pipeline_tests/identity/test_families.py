@@ -7,8 +7,8 @@ import random
 import duckdb
 
 from cdp_pipeline.identity import load_identity_columns
+from cdp_pipeline.identity.classes import MOST_DIFFERENT, MOST_ELSEWHERE
 from cdp_pipeline.identity.comparisons import Level, levels_of
-from cdp_pipeline.identity.mixture import MOST_DIFFERENT, MOST_ELSEWHERE
 from cdp_pipeline.identity.work import Evidence
 from cdp_pipeline_tests.identity.worlds import (
     FAMILY,
