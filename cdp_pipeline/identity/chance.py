@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cdp_pipeline.identity.blocking import BlockingRule, Key, NodeKeys, pair_count, sample_of
+from cdp_pipeline.identity.blocking import LARGEST_BLOCK, NodeKeys, sample_of
+from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.score import (
     RARE,
     ComparedPairs,
@@ -104,11 +105,14 @@ class Known:
     agreeing
         How many of them may agree for a reason: in a column that a person or a household has, a
         value of hundreds of records is nobody's.
+    nobodys
+        The nodes with such a value, by number.
     """
 
     both: float
     telling: float
     agreeing: float
+    nobodys: NDArray[np.int32]
 
     @property
     def times(self) -> float:
@@ -126,15 +130,32 @@ def known_pairs(
     shares = alone / np.maximum(held.sum(axis=1).astype(float) ** 2, 1.0)
     holders = [int(np.count_nonzero(keys.single(name))) for name in names]
     both = [max(n * (n - 1) / 2, 1.0) / one_in for n in holders]
-    of_few = [columns.columns[name].shared_by != "many" for name in names]
-    agreeing = [
-        pair_count(keys, [BlockingRule((Key(name, name),))]) / one_in if few else math.inf
-        for name, few in zip(names, of_few, strict=True)
-    ]
-    return {
-        name: Known(pairs, pairs * float(1 - share), agree)
-        for name, pairs, share, agree in zip(names, both, shares, agreeing, strict=True)
-    }
+    known = {}
+    for name, pairs, share in zip(names, both, shares, strict=True):
+        agreeing, nobodys = math.inf, np.zeros(0, dtype=np.int32)
+        if columns.columns[name].shared_by != "many":
+            order, ends = blocks(keys.single(name))
+            widths = np.diff(ends)
+            few = widths[widths <= LARGEST_BLOCK].astype(float)
+            agreeing = float((few * (few - 1) / 2).sum()) / one_in
+            nobodys = keys.nodes[order[np.repeat(widths > LARGEST_BLOCK, widths)]]
+        known[name] = Known(pairs, pairs * float(1 - share), agreeing, nobodys)
+    return known
+
+
+def without_nobodys(
+    pairs: ComparedPairs, settings: dict[str, Any], known: dict[str, Known]
+) -> ComparedPairs:
+    """Return pairs as if what agrees in a value of hundreds of records were missing there.
+
+    Learning looks at levels and not at values: it would take such agreement for that of a person.
+    """
+    levels = pairs.levels.copy()
+    for position, c in enumerate(settings["comparisons"]):
+        nobodys = known[c["output_column_name"]].nobodys
+        same = np.flatnonzero(levels[:, position] == level_count(c) - 1)
+        levels[same[np.isin(pairs.left[same], nobodys)], position] = -1
+    return ComparedPairs(pairs.left, pairs.right, levels)
 
 
 def _alone(held: NDArray[np.bool_], tells: list[bool]) -> NDArray[np.float64]:

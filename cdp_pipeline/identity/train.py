@@ -32,7 +32,12 @@ from cdp_pipeline.identity.calibrate import (
     calibrate,
     threshold_for,
 )
-from cdp_pipeline.identity.chance import Known, frequencies_of_strangers, known_pairs
+from cdp_pipeline.identity.chance import (
+    Known,
+    frequencies_of_strangers,
+    known_pairs,
+    without_nobodys,
+)
 from cdp_pipeline.identity.classes import learn_mixture, sharing
 from cdp_pipeline.identity.equal import blocks
 from cdp_pipeline.identity.exact import exact_rules
@@ -123,7 +128,8 @@ def _learn(
     _round(model.settings)
     pairs = compare_pairs(con, model.settings, candidates)
     known = known_pairs(keys, columns, names_of(model.settings), rules.one_in)
-    _learn_classes(model, believed, columns, pairs, all_pairs, known)
+    learning = without_nobodys(pairs, model.settings, known)
+    _learn_classes(model, believed, columns, learning, all_pairs, known)
     _learn_frequencies_of_strangers(con, model, columns, pairs, rules.one_in, known)
     scorer = Scorer(con, model)
     _calibrate(con, model, scorer, keys, rules.testing, pairs)
@@ -342,7 +348,9 @@ def _learn_frequencies_of_strangers(
         columns,
         pairs,
         one_in,
-        lambda name, some: sharing(mixture, columns, name, some),
+        lambda name, some: sharing(
+            mixture, columns, name, without_nobodys(some, model.settings, known)
+        ),
         known,
     )
 
