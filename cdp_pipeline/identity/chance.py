@@ -137,7 +137,8 @@ def known_pairs(
             order, ends = blocks(keys.single(name))
             widths = np.diff(ends)
             few = widths[widths <= LARGEST_BLOCK].astype(float)
-            agreeing = float((few * (few - 1) / 2).sum()) / one_in
+            # That nobody shares a value yet does not make it impossible.
+            agreeing = max(float((few * (few - 1) / 2).sum()) / one_in, 1.0)
             nobodys = keys.nodes[order[np.repeat(widths > LARGEST_BLOCK, widths)]]
         known[name] = Known(pairs, pairs * float(1 - share), agreeing, nobodys)
     return known

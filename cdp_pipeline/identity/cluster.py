@@ -37,6 +37,9 @@ class Ties:
         stand for.
     best
         The highest ratio of one of these pairs, in the same columns.
+    told
+        The highest of one of those pairs that show best what the part is worth; minus infinity
+        where there is none. Where there is one, no other pair says more.
     informed
         How many of these pairs each part says something about.
     forbidden
@@ -49,6 +52,7 @@ class Ties:
     right: NDArray[np.int32]
     evidence: NDArray[np.float64]
     best: NDArray[np.float64]
+    told: NDArray[np.float64]
     informed: NDArray[np.int32]
     forbidden: NDArray[np.bool_]
     differ: NDArray[np.int32]
@@ -60,6 +64,7 @@ class Ties:
             self.right[index],
             self.evidence[index],
             self.best[index],
+            self.told[index],
             self.informed[index],
             self.forbidden[index],
             self.differ[index],
@@ -193,6 +198,8 @@ def _link_batch(
     sums[batch, row, column] = sums[batch, column, row] = ties.evidence
     best = np.zeros(sums.shape)
     best[batch, row, column] = best[batch, column, row] = ties.best
+    told = np.full(sums.shape, -np.inf)
+    told[batch, row, column] = told[batch, column, row] = ties.told
     known = np.zeros(sums.shape)
     known[batch, row, column] = known[batch, column, row] = ties.informed
     barred = np.zeros((count, width, width), dtype=bool)
@@ -200,7 +207,7 @@ def _link_batch(
     barred[:, np.arange(width), np.arange(width)] = True
     differ = np.zeros((count, width, width, holders.shape[2]), dtype=np.int32)
     differ[batch, row, column] = differ[batch, column, row] = ties.differ
-    parts = _pooled(sums, best, known)
+    parts = _pooled(sums, best, told, known)
     odds = parts.sum(axis=-1) + prior
     against = _contradicting(differ, holders[:, :, None], holders[:, None, :], parts, personal)
     odds[barred | against] = -np.inf
@@ -216,17 +223,18 @@ def _link_batch(
         a, b = np.minimum(cell // width, cell % width), np.maximum(cell // width, cell % width)
         for table in (sums, known, differ, holders):
             table[live, a] += table[live, b]
-        best[live, a] = np.maximum(best[live, a], best[live, b])
+        for table in (best, told):
+            table[live, a] = np.maximum(table[live, a], table[live, b])
         barred[live, a] |= barred[live, b]
         barred[live, a, a] = True
         barred[live, b] = True
-        parts = _pooled(sums[live, a], best[live, a], known[live, a])
+        parts = _pooled(sums[live, a], best[live, a], told[live, a], known[live, a])
         fresh = parts.sum(axis=-1) + prior
         against = _contradicting(
             differ[live, a], holders[live, a][:, None], holders[live], parts, personal
         )
         fresh[barred[live, a] | against] = -np.inf
-        for table in (sums, best, known, differ):
+        for table in (sums, best, told, known, differ):
             table[live, :, a] = table[live, a]
         barred[live, :, a] = barred[live, a]
         barred[live, :, b] = True
@@ -255,12 +263,15 @@ def _contradicting(
 
 
 def _pooled(
-    sums: NDArray[np.float64], best: NDArray[np.float64], known: NDArray[np.float64]
+    sums: NDArray[np.float64],
+    best: NDArray[np.float64],
+    told: NDArray[np.float64],
+    known: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the parts of the evidence between clusters, each by the pairs that it knows about.
 
     The same agreement seen in many pairs is one agreement: together they never say more than the
-    best of them.
+    best of them, nor than the best of those that can tell.
     """
     pooled = sums / (1 + np.maximum(known - 1, 0) * SAMENESS)
-    return np.asarray(np.minimum(pooled, best))
+    return np.asarray(np.minimum(pooled, np.where(np.isneginf(told), best, told)))

@@ -192,7 +192,9 @@ def _link_candidates(
     once = [names.index(e.name) for e in evidence if _is_issued_once(e)]
     own = [names.index(e.name) for e in evidence if _contradicts(e, model.mixture)]
     forbidden = (pairs.levels[:, once] == 0).any(axis=1)
-    group_ties = _ties_of_groups(groups, pairs, parts, forbidden, pairs.levels[:, own] == 0)
+    group_ties = _ties_of_groups(
+        groups, pairs, parts, forbidden, pairs.levels[:, own] == 0, _told(model.mixture, parts)
+    )
     holders = _holders(groups, keys, [names[i] for i in own])
     one = {e.name for e in work.evidence if e.column.per_person == "one"}
     personal = [
@@ -206,6 +208,25 @@ def _link_candidates(
     )
     odds = np.concatenate((odds_of(parts, model.prior), odds_apart))
     return Linked(clusters, every, odds, len(keys.nodes))
+
+
+def _told(mixture: Mixture, parts: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which parts of each pair tell as much as that part can.
+
+    What a household shares is worth what it is beside the names: where two records of a couple
+    show that they share an e-mail address, a third record with the address and no name does not
+    make them one.
+    """
+    groups = parts_of(mixture)
+    told = np.ones(parts.shape, dtype=bool)
+    named = np.zeros(len(parts), dtype=bool)
+    for place, group in enumerate(groups):
+        if any(mixture.names[i] in mixture.given_names for i in group):
+            named |= ~np.isnan(parts[:, place])
+    for place, group in enumerate(groups):
+        if mixture.names[group[0]] in mixture.household:
+            told[:, place] = named
+    return told
 
 
 def _is_issued_once(evidence: Evidence) -> bool:
@@ -295,6 +316,7 @@ def _ties_of_groups(
     parts: NDArray[np.float64],
     forbidden: NDArray[np.bool_],
     differs: NDArray[np.bool_],
+    told: NDArray[np.bool_],
 ) -> Ties:
     """Sum the evidence of pairs of nodes into pairs of groups."""
     size = len(groups)
@@ -304,6 +326,7 @@ def _ties_of_groups(
     )
     sums = np.empty((len(key), parts.shape[1]))
     best = np.zeros(sums.shape)
+    highest_told = np.empty(sums.shape)
     informed = np.empty(sums.shape, dtype=np.int32)
     for part in range(parts.shape[1]):
         known = ~np.isnan(parts[:, part])
@@ -312,6 +335,9 @@ def _ties_of_groups(
         highest = np.full(len(key), -np.inf)
         np.maximum.at(highest, inverse[known], values)
         best[:, part] = np.where(np.isinf(highest), 0.0, highest)
+        highest = np.full(len(key), -np.inf)
+        np.maximum.at(highest, inverse[known & told[:, part]], values[told[known, part]])
+        highest_told[:, part] = highest
         informed[:, part] = np.bincount(inverse[known], minlength=len(key))
     differ = np.empty((len(key), differs.shape[1]), dtype=np.int32)
     for column in range(differs.shape[1]):
@@ -321,6 +347,7 @@ def _ties_of_groups(
         right=(key % max(size, 1)).astype(np.int32),
         evidence=np.asarray(np.round(sums * 1e6) / 1e6),
         best=best,
+        told=highest_told,
         informed=informed,
         forbidden=np.bincount(inverse[forbidden], minlength=len(key)) > 0,
         differ=differ,

@@ -15,6 +15,7 @@ def ties(count: int, evidence: dict[tuple[int, int], float], bar: set[tuple[int,
         right.astype(np.int32),
         np.array([[evidence.get(p, -20.0)] for p in pairs]),
         np.array([[evidence.get(p, -20.0)] for p in pairs]),
+        np.array([[evidence.get(p, -20.0)] for p in pairs]),
         np.ones((len(pairs), 1), dtype=np.int32),
         np.array([p in bar for p in pairs]),
         np.zeros((len(pairs), 0), dtype=np.int32),
@@ -61,6 +62,31 @@ def test_numbering_does_not_change_who_is_joined(weights: list[float], order: li
     assert all((first[a] == first[b]) == (second[order[a]] == second[order[b]]) for a, b in pairs)
 
 
+def test_an_address_without_a_name_does_not_draw_a_couple_together() -> None:
+    # Names and e-mail address: two of a couple, and what a mailing list holds of one of them.
+    couple, first, second = [-10.0, 0.5], [0.0, 15.0], [0.0, 15.0]
+    nobody = -np.inf
+
+    def found(told: list[list[float]]) -> list[int]:
+        evidence = np.array([couple, first, second])
+        tie = Ties(
+            np.array([0, 0, 1], dtype=np.int32),
+            np.array([1, 2, 2], dtype=np.int32),
+            evidence,
+            evidence,
+            np.array(told),
+            np.array([[1, 1], [0, 1], [0, 1]], dtype=np.int32),
+            np.zeros(3, dtype=bool),
+            np.zeros((3, 0), dtype=np.int32),
+        )
+        holders = np.zeros((3, 0), dtype=np.int32)
+        return linked_clusters(np.zeros(3, np.int32), tie, holders, [], -2.0, -3.0).tolist()
+
+    assert found([couple, [nobody, nobody], [nobody, nobody]]) == [0, 1, 0]
+    # Were every pair believed alike, the address would outvote the names.
+    assert found([couple, first, second]) == [0, 0, 0]
+
+
 def test_a_component_never_grows_over_its_cap() -> None:
     chain = np.arange(99, dtype=np.int32)
     weights = np.linspace(0, 30, 99)
@@ -73,6 +99,7 @@ def contradicting(holders: int, differ: int, personal: float) -> list[int]:
     tie = Ties(
         np.array([0], dtype=np.int32),
         np.array([1], dtype=np.int32),
+        np.array([[20.0, personal]]),
         np.array([[20.0, personal]]),
         np.array([[20.0, personal]]),
         np.ones((1, 2), dtype=np.int32),
