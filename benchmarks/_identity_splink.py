@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._identity_steps import Steps, Taken
-from cdp_pipeline.identity import IdentityColumns
+from cdp_pipeline.identity import IdentityColumns, shared_identifiers
 from cdp_pipeline.identity.work import JOINED, Evidence, evidence_of
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 # What Splink's documentation takes for a match when clusters are made.
 CLUSTERED_AT = 0.95
+_RECORDS = "splink_records"
 _RANDOM_PAIRS = 1e6
 _KEPT_AT = 0.01
 # Kinds of columns that bring candidates together, two at a time.
 _TOGETHER = ("given_name", "family_name", "date", "postcode", "text")
+# Pairs per record that a rule may make: its documentation says to count them first.
+_MOST_PAIRS = 10.0
 # Believed share of true pairs that the exact agreements below find.
 _RECALL = 0.7
 
@@ -35,11 +38,24 @@ def linked_by_splink(steps: Steps, columns: IdentityColumns, taken: Taken) -> di
     from benchmarks.identity import score_clusters
 
     def link(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-        return {"identity.record_clusters": _clusters(con, evidence_of(con, columns))}
+        evidence = evidence_of(con, columns)
+        _clean(con, evidence)
+        return {"identity.record_clusters": _clusters(con, evidence)}
 
+    steps.make(lambda con: shared_identifiers(con, columns), "shared_identifiers", taken=taken)
     steps.make(link, "record_clusters", taken=taken)
     with steps.connection() as con:
         return score_clusters(con)
+
+
+def _clean(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) -> None:
+    """Make the table to link: values that too many share would glue everything together."""
+    shared = "select value from identity.shared_identifiers where identity_column = "
+    replaced = ", ".join(
+        f"if(cast({e.name} as varchar) in ({shared}'{e.name}'), null, {e.name}) as {e.name}"
+        for e in evidence
+    )
+    con.execute(f"create temp table {_RECORDS} as select * replace ({replaced}) from {JOINED}")
 
 
 @dataclass(frozen=True)
@@ -63,8 +79,8 @@ def _clusters(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) ->
 
     columns = _Columns(tuple(e for e in evidence if e.column.kind != "source"))
     identifiers = [(name,) for name in columns.of("identifier")]
-    # Two columns a rule: one alone floods a million records.
-    blocking = identifiers + columns.rules(("email",), ("phone",), *combinations(_TOGETHER, 2))
+    possible = identifiers + columns.rules(("email",), ("phone",), *combinations(_TOGETHER, 2))
+    blocking = [rule for rule in possible if _pairs_per_record(con, rule) <= _MOST_PAIRS]
     surely = identifiers + columns.rules(
         ("email", "given_name"), ("given_name", "family_name", "date")
     )
@@ -75,7 +91,7 @@ def _clusters(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) ->
         comparisons=[_comparison(e) for e in columns.evidence],
         blocking_rules_to_generate_predictions=[block_on(*rule) for rule in blocking],
     )
-    linker = Linker(DuckDBAPI(con).register(JOINED), settings)
+    linker = Linker(DuckDBAPI(con).register(_RECORDS), settings)
     logging.getLogger("splink").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -93,6 +109,16 @@ def _clusters(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) ->
         "select record_no, dense_rank() over (order by cluster_id) as cluster_no"
         f" from {found.physical_name}"
     )
+
+
+def _pairs_per_record(con: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> float:
+    """Return how many pairs of records are equal in some columns, per record."""
+    held = " and ".join(f"{c} is not null" for c in columns)
+    found = con.sql(
+        f"""select coalesce(sum(n * (n - 1) / 2), 0) / (select count(*) from {_RECORDS})
+        from (select count(*) as n from {_RECORDS} where {held} group by {", ".join(columns)})"""
+    ).fetchall()
+    return float(found[0][0])
 
 
 def _comparison(evidence: Evidence) -> Any:
