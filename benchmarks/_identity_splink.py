@@ -1,4 +1,4 @@
-"""Splink as its documentation uses it, on the same standardised records: what to compare with.
+"""Splink with its library's comparisons, on the same standardised records: what to compare with.
 
 Belongs here: library comparisons by kind of column, equality blocking, expectation maximisation,
 connected components at a probability of .95. Nothing here is tuned to a set, and nothing of it is
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from benchmarks._identity_steps import Steps, Taken
-from cdp_pipeline.identity import IdentityColumns, shared_identifiers
 from cdp_pipeline.identity.work import JOINED, Evidence, evidence_of
 
 if TYPE_CHECKING:
     import duckdb
+
+    from cdp_pipeline.identity import IdentityColumns
 
 # What Splink's documentation takes for a match when clusters are made.
 CLUSTERED_AT = 0.95
@@ -33,19 +33,14 @@ _MOST_PAIRS = 10.0
 _RECALL = 0.7
 
 
-def linked_by_splink(steps: Steps, columns: IdentityColumns, taken: Taken) -> dict[str, Any]:
-    """Train and link standardised records; return the scores of the clusters."""
-    from benchmarks.identity import score_clusters
+def link_by_splink(con: duckdb.DuckDBPyConnection, columns: IdentityColumns) -> dict[str, str]:
+    """Train and link standardised records; return ``identity.record_clusters`` as SQL.
 
-    def link(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-        evidence = evidence_of(con, columns)
-        _clean(con, evidence)
-        return {"identity.record_clusters": _clusters(con, evidence)}
-
-    steps.make(lambda con: shared_identifiers(con, columns), "shared_identifiers", taken=taken)
-    steps.make(link, "record_clusters", taken=taken)
-    with steps.connection() as con:
-        return score_clusters(con)
+    Reads what `cdp_pipeline.identity.link` reads.
+    """
+    evidence = evidence_of(con, columns)
+    _clean(con, evidence)
+    return {"identity.record_clusters": _clusters(con, evidence)}
 
 
 def _clean(con: duckdb.DuckDBPyConnection, evidence: tuple[Evidence, ...]) -> None:

@@ -9,11 +9,10 @@ by a fifth either way and shows what that does to F1. ``python -m benchmarks.ide
 recall estimated without truth hold, and how wide their intervals are. ``--growth`` links
 300,000 and three million records and compares what a record costs. ``--delta [PEOPLE]`` links a
 demo company (about a million records) and then a day of 10,000 changes to it. ``--splink [SET
-...]`` links sets, else the demo company of a million records, and beside it Splink as its
-documentation uses it. ``--countries`` links small worlds of four countries that another generator
-made. Every set goes through the
-public functions of `cdp_pipeline.identity` over staged Parquet files, a sealed connection a step,
-in a process of its own so that memory is its own.
+...]`` links sets, else the demo company of a million records, and beside it Splink with its
+library's comparisons. ``--countries`` links small worlds of several countries that another
+generator made. Every set goes through the public functions of `cdp_pipeline.identity` over staged
+Parquet files, a sealed connection a step, in a process of its own so that memory is its own.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ _BARS: dict[str, tuple[float, str]] = {
     "contoso": (1.0, "Microsoft's lab 5.1K-5.2K customers"),
     "demo": (0.965, "on a like set: Splink .70, GoldenMatch .55, tuned Splink .924"),
 }
+_THIS = (sys.executable, "-m", "benchmarks.identity")
 # People of the demo companies, by what their set is called: about two records each.
 _DEMO_PEOPLE = {"demo_100k": 49_000, "demo_1m": 490_000}
 # 300,000 and three million records: between them the cost of a record may not grow.
@@ -74,13 +76,8 @@ def growth() -> list[Figure]:
 def figures_of(name: str) -> list[Figure]:
     """Run one set in a process of its own."""
     base, _, people = name.partition(":")
-    with tempfile.TemporaryDirectory() as folder:
-        if base == "demo":
-            _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
-        this = [sys.executable, "-m", "benchmarks.identity"]
-        subprocess.run([*this, "--stage", name, folder], check=True)
-        measured = measure([*this, "--one", name, folder])
-    found: dict[str, Any] = json.loads(measured.output.splitlines()[-1])
+    with _staged_folder(name) as folder:
+        found, peak_gb = _measured("--one", name, folder)
     bar, reference = _BARS[base]
     called = {f"demo:{people}": name for name, people in _DEMO_PEOPLE.items()}
     subject = f"identity.{called.get(name, name).replace(':', '_')}"
@@ -107,9 +104,27 @@ def figures_of(name: str) -> list[Figure]:
                bar=20 if large else None, reference="standardised and linked, model stored"),
         figure(f"{subject}.all_wall_seconds", found["link_wall"] + found["train_wall"], "s",
                bar=40 if large else None, reference="standardised, trained and linked"),
-        figure(f"{subject}.peak_gb", measured.peak_gb, "GB", bar=3 if large else None,
+        figure(f"{subject}.peak_gb", peak_gb, "GB", bar=3 if large else None,
                reference="standardised, trained and linked"),
     ]  # fmt: skip
+
+
+@contextmanager
+def _staged_folder(name: str) -> Iterator[Path]:
+    """Give a folder in which a set is staged, by a process of its own so that memory is its own."""
+    base, _, people = name.partition(":")
+    with tempfile.TemporaryDirectory() as folder:
+        if base == "demo":
+            _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
+        subprocess.run([*_THIS, "--stage", name, folder], check=True)
+        yield Path(folder)
+
+
+def _measured(way: str, name: str, folder: Path) -> tuple[dict[str, Any], float]:
+    """Link a staged set in a process of its own; return what it says, and its peak in GB."""
+    measured = measure([*_THIS, way, name, str(folder)])
+    found: dict[str, Any] = json.loads(measured.output.splitlines()[-1])
+    return found, measured.peak_gb
 
 
 def _write_demo(folder: Path, people: int) -> None:
@@ -121,6 +136,13 @@ def _write_demo(folder: Path, people: int) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+# The modules whose numbers and rules decide who is who.
+_CONFIGURING = (
+    *("blocking", "calibrate", "chance", "classes", "cluster", "comparisons", "equal", "exact"),
+    *("link", "mixture", "names", "score", "scorer", "shared", "train", "work"),
+)
+
+
 def configuration_hash() -> str:
     """Return a hash of every number and rule that linking uses, whatever the data."""
     import importlib
@@ -128,20 +150,7 @@ def configuration_hash() -> str:
     from cdp_pipeline.identity import load_identity_columns
 
     parts = []
-    for module in (
-        *(
-            "blocking",
-            "calibrate",
-            "chance",
-            "classes",
-            "cluster",
-            "comparisons",
-            "equal",
-            "exact",
-            "link",
-        ),
-        *("exact", "link", "mixture", "names", "score", "scorer", "shared", "train", "work"),
-    ):
+    for module in _CONFIGURING:
         loaded = importlib.import_module(f"cdp_pipeline.identity.{module}")
         parts.append(Path(str(loaded.__file__)).read_bytes())
     parts.append(load_identity_columns().fingerprint.encode())
@@ -183,7 +192,7 @@ def linked(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
             " 'estimated_%'"
         ).fetchall()
         return {
-            **score_clusters(con),
+            **_score(con),
             "records": int(con.table("identity.record_clusters").shape[0]),
             "estimated": {metric.removeprefix("estimated_"): rest for metric, *rest in estimated},
             "config": configuration_hash(),
@@ -291,47 +300,40 @@ def coverage(count: int) -> list[Figure]:
 
 
 def beside_splink(names: list[str]) -> list[Figure]:
-    """Link sets, and the same standardised records by Splink as its documentation uses it."""
+    """Link sets, and the same standardised records by Splink with its library's comparisons."""
     rows = []
     for name in names or [f"demo:{_DEMO_PEOPLE['demo_1m']}"]:
-        base, _, people = name.partition(":")
-        with tempfile.TemporaryDirectory() as folder:
-            if base == "demo":
-                _write_demo(Path(folder), int(people or _DEMO_PEOPLE["demo_100k"]))
-            this = [sys.executable, "-m", "benchmarks.identity"]
-            subprocess.run([*this, "--stage", name, folder], check=True)
-            for way in ("one", "by-splink"):
-                measured = measure([*this, f"--{way}", name, folder])
-                found = json.loads(measured.output.splitlines()[-1])
-                subject = (
-                    f"identity.{name.replace(':', '_')}.{'ours' if way == 'one' else 'splink'}"
-                )
+        with _staged_folder(name) as folder:
+            for who, way in (("ours", "--one"), ("splink", "--by-splink")):
+                found, peak_gb = _measured(way, name, folder)
+                subject = f"identity.{name.replace(':', '_')}.{who}"
                 rows += [
                     *(figure(f"{subject}.{score}", found[score], "", direction="up")
                       for score in ("f1", "precision", "recall")),
                     figure(f"{subject}.wall_seconds", found["link_wall"] + found["train_wall"], "s",
                            reference="standardised, trained and linked"),
                     figure(f"{subject}.cpu_seconds", found["link_cpu"] + found["train_cpu"], "s"),
-                    figure(f"{subject}.peak_gb", measured.peak_gb, "GB"),
+                    figure(f"{subject}.peak_gb", peak_gb, "GB"),
                 ]  # fmt: skip
     return rows
 
 
-def _by_splink(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
-    from benchmarks._identity_splink import linked_by_splink
-    from cdp_pipeline.identity import load_identity_columns, standardise
+def linked_by_splink(steps: Steps, chosen: LabelledSet) -> dict[str, Any]:
+    """Link the staged records of a set by Splink, which trains as it links, and score them."""
+    from benchmarks._identity_splink import link_by_splink
+    from cdp_pipeline.identity import load_identity_columns, shared_identifiers, standardise
 
     columns = load_identity_columns().with_columns(chosen.columns)
-    standardising, linking = Taken(), Taken()
+    taken = Taken()
     steps.make(lambda con: standardise(con, columns), "standardised_records",
-               "standardised_attributes", "rejected_identifiers", taken=standardising)  # fmt: skip
-    found = linked_by_splink(steps, columns, linking)
-    return found | {
-        "train_wall": standardising.wall,
-        "train_cpu": standardising.cpu,
-        "link_wall": linking.wall,
-        "link_cpu": linking.cpu,
-    }
+               "standardised_attributes", "rejected_identifiers", taken=taken)  # fmt: skip
+    steps.make(lambda con: shared_identifiers(con, columns), "shared_identifiers", taken=taken)
+    steps.make(lambda con: link_by_splink(con, columns), "record_clusters", taken=taken)
+    with steps.connection() as con:
+        scores = _score(con)
+    return scores | {
+        "train_cpu": 0.0, "train_wall": 0.0, "link_cpu": taken.cpu, "link_wall": taken.wall
+    }  # fmt: skip
 
 
 def delta(people: int) -> list[Figure]:
@@ -339,13 +341,8 @@ def delta(people: int) -> list[Figure]:
     from benchmarks._identity_delta import delta_figures
     from cdp_pipeline.identity import load_identity_columns
 
-    name = f"demo:{people}"
-    with tempfile.TemporaryDirectory() as folder:
-        _write_demo(Path(folder), people)
-        this = [sys.executable, "-m", "benchmarks.identity"]
-        subprocess.run([*this, "--stage", name, folder], check=True)
-        steps = Steps(Path(folder) / "tables")
-        return delta_figures(steps, load_identity_columns(), "identity.delta")
+    with _staged_folder(f"demo:{people}") as folder:
+        return delta_figures(Steps(folder / "tables"), load_identity_columns(), "identity.delta")
 
 
 def countries() -> list[Figure]:
@@ -366,7 +363,7 @@ def countries() -> list[Figure]:
     return rows
 
 
-def score_clusters(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
+def _score(con: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """Return pairwise precision, recall and F1 of the final clusters."""
     con.execute(
         """create temp table scored as
@@ -409,30 +406,22 @@ if __name__ == "__main__":
     elif sys.argv[1:2] in (["--one"], ["--by-splink"]):
         from benchmarks._identity_sets import SETS
 
-        way = linked if sys.argv[1] == "--one" else _by_splink
+        way = linked if sys.argv[1] == "--one" else linked_by_splink
         found = way(Steps(Path(sys.argv[3]) / "tables"), SETS[sys.argv[2].partition(":")[0]])
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         from benchmarks.__main__ import show
+        from benchmarks._identity_worlds import COUNT
 
-        if sys.argv[1:2] == ["--sensitivity"]:
-            show(sensitivity(sys.argv[2:]))
-            sys.exit()
-        if sys.argv[1:2] == ["--growth"]:
-            show(growth())
-            sys.exit()
-        if sys.argv[1:2] == ["--splink"]:
-            show(beside_splink(sys.argv[2:]))
-            sys.exit()
-        if sys.argv[1:2] == ["--delta"]:
-            show(delta(int(sys.argv[2]) if sys.argv[2:] else _DEMO_PEOPLE["demo_1m"]))
-            sys.exit()
-        if sys.argv[1:2] == ["--countries"]:
-            show(countries())
-            sys.exit()
-        if sys.argv[1:2] == ["--coverage"]:
-            from benchmarks._identity_worlds import COUNT
-
-            show(coverage(int(sys.argv[2]) if sys.argv[2:] else COUNT))
-            sys.exit()
-        show([row for name in sys.argv[1:] for row in figures_of(name)] or run())
+        asked, *more = sys.argv[1:] or [""]
+        commands: dict[str, Callable[[], list[Figure]]] = {
+            "--sensitivity": lambda: sensitivity(more),
+            "--growth": growth,
+            "--splink": lambda: beside_splink(more),
+            "--delta": lambda: delta(int(more[0]) if more else _DEMO_PEOPLE["demo_1m"]),
+            "--countries": countries,
+            "--coverage": lambda: coverage(int(more[0]) if more else COUNT),
+            "": run,
+        }
+        named = [asked, *more]
+        show(commands.get(asked, lambda: [row for name in named for row in figures_of(name)])())

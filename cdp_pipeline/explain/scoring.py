@@ -214,9 +214,7 @@ class Scorer:
     def rule(self, left: int, right: int) -> ExactRule | None:
         """Return the strongest exact rule that ties just these two, None where none does."""
         rules = [ExactRule(tuple(c)) for c in self.model.exact]
-        edges = exact_edges(
-            self._world, self._work, rules, "identity.shared_identifiers", NodeKeys(self._world)
-        )
+        edges = exact_edges(self._world, self._work, rules, NodeKeys(self._world))
         ends = sorted((self._node_of(left), self._node_of(right)))
         tying = edges.rule[(edges.left == ends[0]) & (edges.right == ends[1])]
         return rules[int(tying.min())] if len(tying) else None

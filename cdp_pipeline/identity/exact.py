@@ -80,19 +80,18 @@ def exact_edges(
     con: duckdb.DuckDBPyConnection,
     work: Work,
     rules: list[ExactRule],
-    shared: str | None,
     keys: NodeKeys,
     nodes: Nodes | None = None,
     touched: NDArray[np.bool_] | None = None,
 ) -> Edges:
     """Return star edges: each node of a group that agrees is tied to the group's first node.
 
+    Reads ``identity.shared_identifiers``: values that no longer decide alone.
+
     Parameters
     ----------
     rules
         Strongest first.
-    shared
-        Table with ``identity_column`` and ``value`` of values that no longer decide alone.
     keys
         The keys of the nodes.
     nodes
@@ -104,7 +103,7 @@ def exact_edges(
     names = [e.name for e in work.of_kind("given_name", "family_name")]
     kept = [*(e.name for e in once), *names]
     keys.fetch(looked_at(work.evidence, rules))
-    usable = _usable(con, keys, sorted({c for r in rules for c in r.columns}), shared)
+    usable = _usable(con, keys, sorted({c for r in rules for c in r.columns}))
     with ThreadPoolExecutor(keys.threads) as pool:
         found = pool.map(
             lambda no: _stars(keys, no, rules[no], usable, kept, touched), range(len(rules))
@@ -260,13 +259,13 @@ def _not_contradicting(
 
 
 def _usable(
-    con: duckdb.DuckDBPyConnection, keys: NodeKeys, columns: list[str], shared: str | None
+    con: duckdb.DuckDBPyConnection, keys: NodeKeys, columns: list[str]
 ) -> dict[str, NDArray[np.bool_]]:
     """Return which nodes have a value that may decide, by column."""
     fit = {c: keys.single(_deciding(c)) != 0 for c in columns}
-    listed = [] if shared is None else rows(con, f"select distinct identity_column from {shared}")
+    listed = rows(con, "select distinct identity_column from identity.shared_identifiers")
     for column in {column for (column,) in listed} & fit.keys():
-        values = f"select value from {shared} where identity_column = '{column}'"
+        values = f"select value from identity.shared_identifiers where identity_column = '{column}'"
         fit[column][holding(con, keys, column, values)] = False
     return fit
 

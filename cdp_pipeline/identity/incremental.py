@@ -221,7 +221,7 @@ def edges_of(
     changed = earlier.old_number[keys.nodes] < 0
     changed[_with_turned_values(con, keys, rules)] = True
     touched = agreeing_with(keys, rules, changed, gone)
-    around = exact_edges(con, work, rules, "identity.shared_identifiers", keys, nodes, touched)
+    around = exact_edges(con, work, rules, keys, nodes, touched)
     is_touched = np.zeros(len(earlier.old_number), dtype=bool)
     is_touched[keys.nodes[touched]] = True
     around = around.where(is_touched[around.left] | is_touched[around.right])
@@ -257,11 +257,9 @@ def _with_turned_values(
     return np.concatenate([np.zeros(0, dtype=np.int64), *found])
 
 
-def keys_of_gone(
-    con: duckdb.DuckDBPyConnection, columns: IdentityColumns, earlier: Earlier, work: Work
-) -> NodeKeys:
+def keys_of_gone(con: duckdb.DuckDBPyConnection, earlier: Earlier, work: Work) -> NodeKeys:
     """Return the keys of the nodes that are gone."""
-    make_earlier_nodes(con, columns, work.evidence, earlier.gone)
+    make_earlier_nodes(con, work.evidence, earlier.gone)
     return NodeKeys(con, EARLIER_NODES)
 
 

@@ -90,10 +90,10 @@ def link(
     if earlier is None:
         nodes.need_all()
         keys = NodeKeys(con, work=work)
-        edges = exact_edges(con, work, rules, "identity.shared_identifiers", keys)
+        edges = exact_edges(con, work, rules, keys)
     else:
         keys = NodeKeys(con, DISTINCT_RECORDS, work=work, keep_rules=True)
-        gone = keys_of_gone(con, columns, earlier, work)
+        gone = keys_of_gone(con, earlier, work)
         edges = edges_of(con, earlier, gone, work, rules, keys, nodes)
     edges = strongest(edges)
     groups = smallest_of_component(int(keys.nodes.max(initial=-1)) + 1, edges.left, edges.right)

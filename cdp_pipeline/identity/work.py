@@ -225,13 +225,12 @@ def earlier_numbers(
 
 
 def make_earlier_nodes(
-    con: duckdb.DuckDBPyConnection,
-    columns: IdentityColumns,
-    evidence: Sequence[Evidence],
-    numbers: NDArray[np.int32],
+    con: duckdb.DuckDBPyConnection, evidence: Sequence[Evidence], numbers: NDArray[np.int32]
 ) -> None:
-    """Make ``identity_earlier_nodes`` of some nodes of an earlier linking."""
-    _join_attributes(con, columns, "earlier", _EARLIER)
+    """Make ``identity_earlier_nodes`` of some nodes of an earlier linking.
+
+    After `earlier_numbers`.
+    """
     with shown(con, "identity_wanted", {"node_no": numbers}):
         con.execute(
             f"""create or replace temp table {_GONE} as
